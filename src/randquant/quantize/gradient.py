@@ -1,0 +1,106 @@
+"""Scopes in, quantized scopes out, differentiable: what flows back through randomized quantization."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from . import eager
+from .draw import Fractions
+from .scope import Limits, Scopes
+
+Gradient = Literal["range", "straight_through", "none"]
+
+
+class Backend(Protocol):
+    """A module that quantizes scopes, deterministically."""
+
+    def quantize(self, x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None) -> None: ...
+
+    def measure(self, x: Tensor) -> Limits: ...
+
+
+class Quantize(torch.autograd.Function):
+    """`apply(x, backend, scopes, fractions, limits, shared, gradient)` quantizes x into a new tensor.
+
+    `shared` says that limits were measured over the batch, and not given. Gradients:
+
+    - range: a value lies at low + w (high - low), so its gradient goes to the elements that set the range, (1 - w)
+      to the smallest and w to the largest, in even shares where several are equal. Given limits take none.
+    - straight_through: as if nothing had been quantized.
+    - none: elements that were quantized get no gradient.
+
+    Elements that were not quantized pass theirs through.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        backend: Backend,
+        scopes: Scopes,
+        fractions: Fractions,
+        limits: Limits | None,
+        shared: bool,
+        gradient: Gradient,
+    ) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.context = scopes, fractions, limits, shared, gradient
+        out = torch.empty_like(x)
+        write(x, out, backend, scopes, fractions, limits)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient_out: Tensor) -> tuple[Tensor | None, ...]:
+        (x,) = ctx.saved_tensors
+        scopes, fractions, limits, shared, gradient = ctx.context
+        nothing = (None,) * 6
+        if gradient == "straight_through":
+            return gradient_out, *nothing
+        g, values = scopes.of(gradient_out), scopes.of(x)  # [B, C, N]
+        quantized = values.isfinite()
+        if fractions.applied is not None:
+            quantized &= fractions.applied.view(*values.shape[:2], 1)
+        result = g.masked_fill(quantized, 0)
+        if gradient == "range" and (limits is None or shared):
+            result += _through_range(g.masked_fill(~quantized, 0), values, fractions, limits)
+        return scopes.restore(result, like=x), *nothing
+
+
+def write(
+    x: Tensor, out: Tensor, backend: Backend, scopes: Scopes, fractions: Fractions, limits: Limits | None
+) -> None:
+    """Quantize x into out, two tensors of one shape, of any strides."""
+    target = scopes.of(out)
+    backend.quantize(scopes.of(x), target, fractions, limits)
+    if target.data_ptr() != out.data_ptr():  # out's strides allow no view of its scopes: a copy was written
+        out.copy_(scopes.restore(target, like=out))
+
+
+def _through_range(g: Tensor, values: Tensor, fractions: Fractions, limits: Limits | None) -> Tensor:
+    """The gradient [B, C, N] of the quantized elements with respect to the elements that set the ranges."""
+    low, high = eager.measure(values) if limits is None else limits
+    book = eager.codebook(low, high, fractions)
+    work = values.to(low.dtype)
+    g = g.to(low.dtype)
+    weight = _places(fractions, book.values).gather(-1, eager.bin_index(work, book))
+    over: tuple[int, ...] = (-1,) if limits is None else (0, -1)  # a range over the batch is set by any sample
+    result = torch.zeros_like(g)
+    for end, share in ((low, 1 - weight), (high, weight)):
+        sets = values == end.unsqueeze(-1).to(values.dtype)
+        total = (g * share).sum(over, keepdim=True)
+        result += sets * (total / sets.sum(over, keepdim=True).clamp(min=1))
+    return result.to(values.dtype)
+
+
+def _places(fractions: Fractions, like: Tensor) -> Tensor:
+    """Where each bin's value lies between low and high, from 0 to 1: [B, C, R]."""
+    u = fractions.edges.view(*like.shape[:2], -1).to(like.dtype).clamp(max=1)
+    left = torch.cat([torch.zeros_like(like[..., :1]), u], -1)
+    right = torch.cat([u, torch.ones_like(like[..., :1])], -1)
+    inside = 0.5 if fractions.values is None else fractions.values.view_as(like).to(like.dtype)
+    return left + inside * (right - left)
