@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -88,7 +88,7 @@ class RandomizedQuantization(nn.Module):
         return ", ".join(changed)
 
     def _quantize(self, x: Tensor, **changed: Any) -> Tensor:
-        return cast(Tensor, randomized_quantize(x, **{**self.settings, **changed}))
+        return randomized_quantize(x, **{**self.settings, **changed})
 
     def _leaf(self, leaf: Any, keys: Any) -> Any:
         if not _is_image(leaf):
