@@ -19,18 +19,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from . import cpu_codebook, cpu_loops
-from .cpu_codebook import Draws, Form
+from . import cpu_kernels as kernels
+from .cpu_kernels import Draws, Form
 from .draw import Fractions
 from .scope import Limits, arithmetic
 
 Array = NDArray[Any]
 
 _KINDS = {  # dtype: the integer of the same width, and how its bits are read
-    torch.float16: (torch.int16, cpu_codebook.FLOAT16),
-    torch.bfloat16: (torch.int16, cpu_codebook.BFLOAT16),
-    torch.float32: (torch.int32, cpu_codebook.FLOAT32),
-    torch.float64: (torch.int64, cpu_codebook.FLOAT64),
+    torch.float16: (torch.int16, kernels.FLOAT16),
+    torch.bfloat16: (torch.int16, kernels.BFLOAT16),
+    torch.float32: (torch.int32, kernels.FLOAT32),
+    torch.float64: (torch.int64, kernels.FLOAT64),
 }
 
 
@@ -41,14 +41,14 @@ def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None
     draws = _draws(x, fractions, limits)
     if _side_by_side(x, 2) and _side_by_side(out, 2):
         strides = (x.stride(0), x.stride(1), out.stride(0), out.stride(1))
-        _share(cpu_loops.quantize_rows, batch * channels, _bits(x), _bits(out), channels, n, strides, form, draws)
+        _share(kernels.quantize_rows, batch * channels, _bits(x), _bits(out), channels, n, strides, form, draws)
     elif _side_by_side(x, 1) and _side_by_side(out, 1):
         dense = x.stride(2) == out.stride(2) == channels
-        repeats = max(1, cpu_loops.TILE // channels) if dense else 1
-        width = min(channels, cpu_loops.TILE)
+        repeats = max(1, kernels.TILE // channels) if dense else 1
+        width = min(channels, kernels.TILE)
         strides = (x.stride(0), x.stride(2), out.stride(0), out.stride(2))
         shape = (channels, n, strides, form, draws, width, repeats)
-        _share(cpu_loops.quantize_columns, batch * -(-channels // width), _bits(x), _bits(out), *shape)
+        _share(kernels.quantize_columns, batch * -(-channels // width), _bits(x), _bits(out), *shape)
     else:
         rows = x.contiguous()
         quantized = torch.empty_like(rows)
@@ -65,7 +65,7 @@ def measure(x: Tensor) -> Limits:
     high = torch.empty_like(low)
     shape = (channels, n, (x.stride(0), x.stride(1)), _form(x.dtype))
     ends = (low.view(-1).numpy(), high.view(-1).numpy())
-    _share(cpu_loops.measure_rows, batch * channels, _bits(x), *shape, *ends)
+    _share(kernels.measure_rows, batch * channels, _bits(x), *shape, *ends)
     return low, high
 
 
@@ -73,7 +73,7 @@ def _form(dtype: torch.dtype) -> Form:
     if dtype not in _KINDS:
         number = np.dtype(str(dtype).removeprefix("torch.")).type
         info = np.iinfo(number)
-        return Form(cpu_codebook.INTEGER, number(0), number(0), number(info.min), number(info.max))
+        return Form(kernels.INTEGER, number(0), number(0), number(info.min), number(info.max))
     width, kind = _KINDS[dtype]
     number = np.dtype(str(width).removeprefix("torch.")).type
     most = int(torch.tensor(torch.finfo(dtype).max, dtype=dtype).view(width))
@@ -102,7 +102,7 @@ def _side_by_side(x: Tensor, dimension: int) -> bool:
 def _bits(x: Tensor) -> Array:
     """The bits of x from its first to its last element in memory, 1-d."""
     extent = 1 + sum((size - 1) * stride for size, stride in zip(x.shape, x.stride(), strict=True))
-    width, _ = _KINDS.get(x.dtype, (x.dtype, cpu_codebook.INTEGER))
+    width, _ = _KINDS.get(x.dtype, (x.dtype, kernels.INTEGER))
     bits: Array = x.detach().as_strided((extent,), (1,)).view(width).numpy()
     return bits
 

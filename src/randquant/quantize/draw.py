@@ -134,9 +134,10 @@ def fractions(
 def _uniform_edges(fewest: int, most: int) -> Tensor:
     """Row i: the R-1 inner edges of R = fewest + i equal bins, then inf; float32 [most - fewest + 1, most - 1]."""
     table = torch.full((most - fewest + 1, most - 1), torch.inf)
-    for row, bins in zip(table, range(fewest, most + 1), strict=True):
-        # The published float32 steps. Ending half a step early makes their number right for every R.
-        row[: bins - 1] = torch.arange(1 / bins, 1 - 0.5 / bins, 1 / bins, dtype=torch.float32)
+    for bins in range(max(fewest, 2), most + 1):
+        # The published steps, of float32(1 / R). Ending half a step early makes their number right for every R.
+        step = float(1 / torch.tensor(bins))
+        table[bins - fewest, : bins - 1] = torch.arange(step, 1 - step / 2, step, dtype=torch.float32)
     return table
 
 

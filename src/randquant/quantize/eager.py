@@ -23,7 +23,7 @@ class Codebook(NamedTuple):
 def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None) -> None:
     """Write the quantized x to out; arguments as in `reference.quantize`."""
     low, high = limits if limits is not None else measure(x)
-    book = codebook(low, high, fractions)
+    book = codebook(low, high, fractions, whole=x.dtype in INTEGERS)
     if x.dtype in INTEGERS:
         ends = _integer_ends(x, limits)
         book = Codebook(book.edges, book.values.round())
@@ -39,7 +39,8 @@ def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None
         out.copy_(_integers(chosen, x.dtype, *ends))
     else:
         work = x.to(book.edges.dtype)
-        chosen = book.values.to(x.dtype).gather(-1, bin_index(work, book))
+        kept = torch.finfo(x.dtype)  # given limits may lie beyond the type
+        chosen = book.values.clamp(kept.min, kept.max).to(x.dtype).gather(-1, bin_index(work, book))
         out.copy_(torch.where(x.isfinite(), chosen, x))
     if fractions.applied is not None:
         applied = fractions.applied.view(*x.shape[:2], 1)
@@ -57,17 +58,17 @@ def measure(x: Tensor) -> Limits:
     return low.to(arithmetic(x.dtype)), high.to(arithmetic(x.dtype))
 
 
-def codebook(low: Tensor, high: Tensor, fractions: Fractions) -> Codebook:
-    """Edges and values from the limits [B, C] of each scope."""
+def codebook(low: Tensor, high: Tensor, fractions: Fractions, *, whole: bool) -> Codebook:
+    """Edges and values from the limits [B, C] of each scope; `whole` says that its numbers are."""
     quarter = torch.maximum(low.abs(), high.abs()) >= torch.finfo(low.dtype).max / 4
     scale = torch.where(quarter, 0.25, 1.0).to(low.dtype).unsqueeze(-1)
     low, high = low.unsqueeze(-1) * scale, high.unsqueeze(-1) * scale  # [B, C, 1]
     span = high - low
-    top = torch.where((span > 0) & (span < 1e-3), high, high + 1e-6)
+    top = high if whole else torch.where((span > 0) & (span < 1e-3), high, high + 1e-6)
     u = fractions.edges.view(*low.shape[:2], -1).to(low.dtype)
     edges = torch.where(u.isinf(), u, u * span + low)
     left = torch.cat([low, edges], -1)
-    right = torch.minimum(torch.cat([edges, top], -1), top)
+    right = torch.minimum(torch.cat([edges, top], -1), top)  # the last bin of fewer ends at the top, not at inf
     if fractions.values is None:
         values = (left + right) / 2
     else:

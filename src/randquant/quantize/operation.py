@@ -30,12 +30,12 @@ _BACKENDS = {  # name: module, the library it needs, the device it runs on
 }
 
 
-def _outside_graphs(function: Callable[P, R]) -> Callable[P, R]:
+def outside_graphs(function: Callable[P, R]) -> Callable[P, R]:
     """Let `torch.compile` call the function as it is: what it draws stays out of compiled graphs."""
     return cast(Callable[P, R], torch.compiler.disable(function))  # type: ignore[no-untyped-call]
 
 
-@_outside_graphs
+@outside_graphs
 def randomized_quantize(
     x: Tensor,
     bins: int | tuple[int, int] = 8,

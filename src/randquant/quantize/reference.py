@@ -7,7 +7,8 @@ Every faster backend is tested against this file. For one scope, with a and b it
     values  left + v (right - left), or (left + right) / 2
     output  an element's value is that of the last bin that begins at or below it
 
-The top is b + 1e-6, as in the published module, except for ranges below 1e-3 (volts of an EEG), where it is b.
+The top is b + 1e-6, as in the published module, except for integers and for ranges below 1e-3 (volts of an EEG),
+where it is b.
 Elements beyond given limits fall into the outer bins. NaN and infinities stay where they are.
 """
 
@@ -69,10 +70,10 @@ def quantize_scope(x: Tensor, u: Tensor, v: Tensor | None, limits: Limits | None
     low, high = low * scale, high * scale
 
     span = high - low
-    top = high if 0 < span < 1e-3 else high + 1e-6
+    top = high if x.dtype in INTEGERS or 0 < span < 1e-3 else high + 1e-6
     edges = u * span + low
     left = torch.cat([low[None], edges])
-    right = torch.minimum(torch.cat([edges, top[None]]), top)
+    right = torch.cat([edges, top[None]])
     values = (left + right) / 2 if v is None else left + v.to(work.dtype) * (right - left)
 
     edges, values = edges / scale, values / scale
@@ -80,7 +81,8 @@ def quantize_scope(x: Tensor, u: Tensor, v: Tensor | None, limits: Limits | None
     chosen = values[bin_of]
     if x.dtype in INTEGERS:
         return _integers(chosen, x, limits)
-    return torch.where(finite, chosen.to(x.dtype), x)
+    kept = torch.finfo(x.dtype)  # given limits may lie beyond the type
+    return torch.where(finite, chosen.clamp(kept.min, kept.max).to(x.dtype), x)
 
 
 def _integers(chosen: Tensor, x: Tensor, limits: Limits | None) -> Tensor:

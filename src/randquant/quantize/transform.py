@@ -12,7 +12,7 @@ from torch.utils import _pytree as tree
 
 from ..errors import UserError
 from .gradient import Gradient
-from .operation import BackendName, Edges, Values, check_settings, randomized_quantize
+from .operation import BackendName, Edges, Values, check_settings, outside_graphs, randomized_quantize
 from .scope import Per
 
 
@@ -60,6 +60,7 @@ class RandomizedQuantization(nn.Module):
             "backend": backend,
         }
 
+    @outside_graphs
     def forward(self, *inputs: Any, keys: int | Sequence[int] | Tensor | None = None) -> Any:
         """Quantize one sample or batch.
 
@@ -82,10 +83,8 @@ class RandomizedQuantization(nn.Module):
 
     def extra_repr(self) -> str:
         defaults = RandomizedQuantization.__init__.__kwdefaults__ or {}
-        changed = [
-            f"{name}={value!r}" for name, value in self.settings.items() if value is not defaults.get(name, self)
-        ]
-        return ", ".join(changed)
+        shown = {name: value for name, value in self.settings.items() if name == "bins" or value != defaults[name]}
+        return ", ".join(f"{name}={value!r}" for name, value in shown.items())
 
     def _quantize(self, x: Tensor, **changed: Any) -> Tensor:
         return randomized_quantize(x, **{**self.settings, **changed})
@@ -106,10 +105,11 @@ class RandomizedQuantization(nn.Module):
 
         if image.mode in ("1", "P"):
             raise UserError(f'inputs: a PIL image of mode "{image.mode}" given; convert it to "L" or "RGB" first')
-        pixels = torch.from_numpy(np.array(image))  # [H, W] or [H, W, C]
+        stored = np.array(image)  # [H, W] or [H, W, C]
+        pixels = torch.from_numpy(stored.astype(np.int32) if stored.dtype == np.uint16 else stored)
         bands = pixels if pixels.ndim == 3 else pixels.unsqueeze(-1)
         quantized = self._quantize(bands, channel_dim=2, batch_dim=None, keys=keys).reshape(pixels.shape)
-        return Image.fromarray(quantized.numpy())
+        return Image.fromarray(quantized.numpy().astype(stored.dtype, copy=False))
 
 
 def _is_image(leaf: Any) -> bool:

@@ -1,0 +1,405 @@
+"""Bits of scopes and what was drawn in, bits of quantized scopes out: all that numba compiles.
+
+Arrays of numbers hold their bits, as integers of the same width. A key is an integer that orders as the number it
+stands for: a float's bits with the magnitude of negative numbers flipped, or the integer itself. Arithmetic runs in
+the type of the edge fractions, float32 or float64, and nothing is fused or reordered, so every backend rounds alike.
+
+Numba's cache on disk notices changes of the file a function stands in and of no other, so this file is not divided.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+
+FLOAT32, FLOAT64, FLOAT16, BFLOAT16, INTEGER = range(5)
+GROUP = 8  # thresholds that a pass over a block keeps in registers
+BLOCK = 2048  # elements of a block: keys and outputs of it fit the first-level cache
+TILE = 128  # columns whose thresholds fit the first-level cache
+
+
+class Form(NamedTuple):
+    """How the numbers of a dtype lie in their bits; all but `kind` in the integer type of the bits."""
+
+    kind: int
+    mask: Any  # what a negative number flips to become a key: all bits but the sign for floats, none for integers
+    shift: Any  # the place of the sign
+    lowest: Any  # the key of the lowest finite number
+    highest: Any
+
+
+class Draws(NamedTuple):
+    """What was drawn or given for S scopes; an empty array where something was not."""
+
+    u: Any  # edge fractions [S, R-1], float32 or float64
+    v: Any  # value fractions [S, R]; empty for the middle of each bin
+    bins: Any  # int64 [S]
+    applied: Any  # bool [S]
+    low: Any  # given limits [S], of the type of u
+    high: Any
+
+
+@intrinsic
+def _bits_of(context, number):
+    """A float's bits, as the integer of its width."""
+    width = types.int32 if number == types.float32 else types.int64
+
+    def generate(target, builder, signature, arguments):
+        return builder.bitcast(arguments[0], target.get_value_type(width))
+
+    return width(number), generate
+
+
+@intrinsic
+def _float_of(context, bits, like):
+    """The float of type `like` that an int64 holds in its lowest bits."""
+
+    def generate(target, builder, signature, arguments):
+        width = target.get_value_type(types.int32 if like == types.float32 else types.int64)
+        narrow = arguments[0] if like == types.float64 else builder.trunc(arguments[0], width)
+        return builder.bitcast(narrow, target.get_value_type(like))
+
+    return like(types.int64, like), generate
+
+
+@njit(nogil=True, cache=True)
+def _order(bits, form):
+    """The key of a number's bits, and the bits of a key."""
+    return bits ^ ((bits >> form.shift) & form.mask)
+
+
+@njit(nogil=True, cache=True)
+def _number(key, form, like):
+    """The number of a key, in the type of `like`."""
+    if form.kind == INTEGER:
+        return type(like)(key)
+    bits = np.int64(_order(key, form))
+    if form.kind == FLOAT16:
+        exponent, fraction = (bits >> 10) & 31, bits & 1023
+        size = math.ldexp(fraction + (1024.0 if exponent else 0.0), max(exponent, 1) - 25)
+        return type(like)(-size if bits & 0x8000 else size)
+    return _float_of(bits << 16 if form.kind == BFLOAT16 else bits, like)
+
+
+@njit(nogil=True, cache=True)
+def _snap(value, kind, up):
+    """A number of the half type next to value: the one above it, or the nearest with ties to even."""
+    digits, lowest = (7, -126) if kind == BFLOAT16 else (10, -14)
+    _, exponent = math.frexp(value)
+    step = math.ldexp(1.0, max(exponent - 1, lowest) - digits)
+    count = value / step  # exact: a power of two
+    return (np.ceil(count) if up else np.rint(count)) * step
+
+
+@njit(nogil=True, cache=True)
+def _half_bits(value, kind):
+    """The bits of a float32 that the half type can hold."""
+    bits = np.int64(_bits_of(value))
+    if kind == BFLOAT16:
+        return bits >> 16
+    sign = np.int64(-0x8000) if bits < 0 else np.int64(0)
+    if abs(value) < 2.0**-14:
+        return sign | np.int64(abs(value) * 2.0**24)
+    return sign | (((bits & 0x7FFFFFFF) >> 13) - (112 << 10))
+
+
+@njit(nogil=True, cache=True)
+def _threshold(edge, form):
+    """The smallest key whose number is at or above the edge, and whether there is one."""
+    lowest, highest = np.int64(form.lowest), np.int64(form.highest)
+    if form.kind == INTEGER:
+        edge = np.ceil(edge)
+        if edge >= np.float64(highest) + 1.0:
+            return highest, False
+        return (np.int64(edge) if edge > np.float64(lowest) else lowest), True
+    if form.kind in (FLOAT32, FLOAT64):
+        key = np.int64(_order(np.int64(_bits_of(edge)), form))
+    else:
+        if abs(edge) > 3.4e38:
+            return (lowest, True) if edge < 0 else (highest, False)
+        edge = type(edge)(_snap(edge, form.kind, True))
+        if form.kind == FLOAT16 and abs(edge) > 65504.0:
+            return (lowest, True) if edge < 0 else (highest, False)
+        key = np.int64(_order(_half_bits(edge, form.kind), form))
+    if edge == 0:
+        return np.int64(-1), True  # the key of -0.0, which is not below 0.0
+    return key, key <= highest
+
+
+@njit(nogil=True, cache=True)
+def _code(value, kind, low_end, high_end):
+    """The output bits of a bin's value; integers are rounded half to even and clamped."""
+    if kind in (FLOAT32, FLOAT64):
+        return np.int64(_bits_of(value))
+    if kind in (FLOAT16, BFLOAT16):
+        return _half_bits(type(value)(_snap(value, kind, False)), kind)
+    value = np.rint(value)
+    if value >= 2.0**63:
+        return high_end
+    return min(max(np.int64(value), low_end), high_end) if value > -(2.0**63) else low_end
+
+
+@njit(nogil=True, cache=True)
+def _rounded_end(limit, form):
+    """What outputs of an integer type are clamped to at a given limit."""
+    lowest, highest = np.int64(form.lowest), np.int64(form.highest)
+    limit = np.rint(limit)
+    inside = np.int64(limit) if -(2.0**63) < limit < 2.0**63 else (highest if limit > 0 else lowest)
+    return min(max(inside, lowest), highest)
+
+
+@njit(nogil=True, cache=True)
+def _codebook(low, high, draws, s, form, low_end, high_end, thresholds, codes, column):
+    """Fill thresholds [K, column] and codes [K + 1, column] of scope s; see `reference.quantize_scope`.
+
+    low, high are its limits; low_end, high_end what integer outputs are clamped to.
+    """
+    u, v = draws.u, draws.v
+    real = u.dtype.type
+    count = draws.bins[s] if draws.bins.size else u.shape[1] + 1
+    quarter = max(abs(low), abs(high)) >= real(np.finfo(u.dtype).max / 4)
+    scale, unscale = (real(0.25), real(4.0)) if quarter else (real(1.0), real(1.0))
+    low, high = real(low * scale), real(high * scale)
+    span = real(high - low)
+    exact = form.kind == INTEGER or 0 < span < real(1e-3)
+    top = high if exact else real(high + real(1e-6))
+    # Given limits may lie beyond the type; its values do not.
+    least, most = _number(np.int64(form.lowest), form, low), _number(np.int64(form.highest), form, low)
+    left = low
+    reached = True
+    for j in range(count):
+        right = real(real(u[s, j] * span) + low) if j < count - 1 else top
+        middle = real(real(left + right) * real(0.5))
+        inside = real(left + real(v[s, j] * real(right - left))) if v.size else middle
+        inside = real(inside * unscale)
+        if form.kind != INTEGER:
+            inside = min(max(inside, least), most)
+        code = _code(inside, form.kind, low_end, high_end)
+        codes[j, column] = code if reached else codes[j - 1, column]
+        left = right
+        if j < count - 1:
+            key, exists = _threshold(real(right * unscale), form)
+            reached = reached and exists
+            thresholds[j, column] = key if reached else form.highest
+    for j in range(count - 1, thresholds.shape[0]):  # thresholds that change nothing
+        thresholds[j, column] = form.highest
+        codes[j + 1, column] = codes[j, column]
+
+
+@njit(nogil=True, cache=True)
+def _finite_span(row, form):
+    """The smallest and largest finite key of a row; smallest > largest where there is none."""
+    kind_of = row.dtype.type
+    low, high = form.highest, form.lowest
+    least, most = low, high
+    for i in range(row.shape[0]):
+        key = kind_of(_order(row[i], form))
+        least = key if key < least else least
+        most = key if key > most else most
+    if least >= form.lowest and most <= form.highest:
+        return least, most
+    for i in range(row.shape[0]):  # some are NaN or infinite: their keys lie outside
+        key = kind_of(_order(row[i], form))
+        finite = form.lowest <= key <= form.highest
+        low = key if finite and key < low else low
+        high = key if finite and key > high else high
+    return low, high
+
+
+@njit(nogil=True, cache=True)
+def _map_group(row, dest, t, c, form):
+    kind_of = row.dtype.type
+    t0, t1, t2, t3, t4, t5, t6, t7 = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7]
+    c0, c1, c2, c3, c4, c5, c6, c7, c8 = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8]
+    for i in range(row.shape[0]):
+        bits = row[i]
+        key = kind_of(_order(bits, form))
+        code = c1 if key >= t0 else c0
+        code = c2 if key >= t1 else code
+        code = c3 if key >= t2 else code
+        code = c4 if key >= t3 else code
+        code = c5 if key >= t4 else code
+        code = c6 if key >= t5 else code
+        code = c7 if key >= t6 else code
+        code = c8 if key >= t7 else code
+        dest[i] = code if form.lowest <= key <= form.highest else bits
+
+
+@njit(nogil=True, cache=True)
+def _refine_group(keys, chosen, t, c):
+    """Raise the outputs of elements that reach a group's thresholds."""
+    t0, t1, t2, t3, t4, t5, t6, t7 = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7]
+    c1, c2, c3, c4, c5, c6, c7, c8 = c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8]
+    for i in range(keys.shape[0]):
+        key, code = keys[i], chosen[i]
+        code = c1 if key >= t0 else code
+        code = c2 if key >= t1 else code
+        code = c3 if key >= t2 else code
+        code = c4 if key >= t3 else code
+        code = c5 if key >= t4 else code
+        code = c6 if key >= t5 else code
+        code = c7 if key >= t6 else code
+        chosen[i] = c8 if key >= t7 else code
+
+
+@njit(nogil=True, cache=True)
+def _map_row(row, dest, thresholds, codes, form, keys, chosen):
+    """Quantize a row [N] that may be its own destination; keys and chosen are scratch blocks."""
+    if thresholds.shape[0] == GROUP:
+        _map_group(row, dest, thresholds, codes, form)
+        return
+    kind_of = row.dtype.type
+    for start in range(0, row.shape[0], BLOCK):
+        part, target = row[start : start + BLOCK], dest[start : start + BLOCK]
+        size = part.shape[0]
+        for i in range(size):
+            keys[i] = kind_of(_order(part[i], form))
+            chosen[i] = codes[0]
+        for g in range(0, thresholds.shape[0], GROUP):
+            _refine_group(keys[:size], chosen[:size], thresholds[g : g + GROUP], codes[g : g + GROUP + 1])
+        for i in range(size):
+            bits, code = part[i], chosen[i]
+            target[i] = code if form.lowest <= keys[i] <= form.highest else bits
+
+
+@njit(nogil=True, cache=True)
+def _span_across(row, least, most, form):
+    """Widen the spans of columns [W] to the finite keys of a row [at most W]."""
+    kind_of = row.dtype.type
+    for w in range(row.shape[0]):
+        key, low, high = kind_of(_order(row[w], form)), least[w], most[w]
+        finite = form.lowest <= key <= form.highest
+        least[w] = key if finite and key < low else low
+        most[w] = key if finite and key > high else high
+
+
+@njit(nogil=True, cache=True)
+def _map_across(row, dest, thresholds, codes, form, keys, chosen):
+    """Quantize a row [W] whose element w has thresholds [:, w] and codes [:, w]; keys and chosen are scratch [W]."""
+    kind_of = row.dtype.type
+    size = row.shape[0]
+    first = codes[0][:size]
+    for w in range(size):
+        keys[w] = kind_of(_order(row[w], form))
+        chosen[w] = first[w]
+    for j in range(thresholds.shape[0]):
+        t, c = thresholds[j][:size], codes[j + 1][:size]
+        for w in range(size):
+            raised, code = c[w], chosen[w]
+            chosen[w] = raised if keys[w] >= t[w] else code
+    for w in range(size):
+        bits, code = row[w], chosen[w]
+        dest[w] = code if form.lowest <= keys[w] <= form.highest else bits
+
+
+@njit(nogil=True, cache=True)
+def quantize_rows(start, stop, x, out, channels, n, strides, form, draws):
+    """Quantize scopes `start` to `stop` whose elements lie side by side.
+
+    Args:
+        x, out: bits, 1-d from the first element; out may be x.
+        channels, n: C and N.
+        strides: of samples and channels in x, then in out.
+    """
+    kind_of = x.dtype.type
+    like = draws.u.dtype.type(0)
+    padded = max(GROUP, -(-draws.u.shape[1] // GROUP) * GROUP)
+    thresholds, codes = np.empty((padded, 1), x.dtype), np.empty((padded + 1, 1), x.dtype)
+    t, c = thresholds.reshape(-1), codes.reshape(-1)
+    keys, chosen = np.empty(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
+    every, table = np.empty(256, x.dtype), np.empty(256, x.dtype)
+    for i in range(256):
+        every[i] = kind_of(i)
+    for s in range(start, stop):
+        b, channel = s // channels, s % channels
+        row = x[b * strides[0] + channel * strides[1] :][:n]
+        dest = out[b * strides[2] + channel * strides[3] :][:n]
+        if draws.applied.size and not draws.applied[s]:
+            dest[:] = row
+            continue
+        if draws.low.size:
+            low, high = draws.low[s], draws.high[s]
+            low_end, high_end = _rounded_end(low, form), _rounded_end(high, form)
+        else:
+            least, most = _finite_span(row, form)
+            if least > most:
+                dest[:] = row
+                continue
+            low_end, high_end = np.int64(least), np.int64(most)
+            low, high = _number(low_end, form, like), _number(high_end, form, like)
+        _codebook(low, high, draws, s, form, low_end, high_end, thresholds, codes, 0)
+        if x.itemsize == 1:  # every value there is, once; then one look-up an element
+            _map_row(every, table, t, c, form, keys, chosen)
+            for i in range(n):
+                dest[i] = table[row[i] & 255]
+        else:
+            _map_row(row, dest, t, c, form, keys, chosen)
+
+
+@njit(nogil=True, cache=True)
+def quantize_columns(start, stop, x, out, channels, n, strides, form, draws, width, repeats):
+    """Quantize scopes that lie in columns: tiles `start` to `stop`, counted sample by sample.
+
+    Args as in `quantize_rows`, but:
+        strides: of samples and elements in x, then in out; channels lie side by side.
+        width: columns of a tile.
+        repeats: how many elements of each channel make one row, 1 unless the array is dense and C small. A row is
+            then repeats x C wide, and the loops over it stay long.
+    """
+    like = draws.u.dtype.type(0)
+    tiles, rows = -(-channels // width), -(-n // repeats)
+    wide = width * repeats
+    thresholds, codes = np.empty((draws.u.shape[1], wide), x.dtype), np.empty((draws.u.shape[1] + 1, wide), x.dtype)
+    least, most = np.empty(wide, x.dtype), np.empty(wide, x.dtype)
+    keys, chosen = np.empty(wide, x.dtype), np.empty(wide, x.dtype)
+    for tile in range(start, stop):
+        b, first = tile // tiles, tile % tiles * width
+        columns = min(width, channels - first)
+        source, target = x[b * strides[0] + first :], out[b * strides[2] + first :]
+        applied = draws.applied.size == 0 or draws.applied[b * channels]
+        if applied:
+            if not draws.low.size:
+                least[:], most[:] = form.highest, form.lowest
+                for i in range(rows):
+                    size = columns * min(repeats, n - i * repeats)
+                    _span_across(source[i * repeats * strides[1] :][:size], least, most, form)
+                for w in range(columns, columns * repeats):
+                    least[w % columns] = min(least[w % columns], least[w])
+                    most[w % columns] = max(most[w % columns], most[w])
+            for c in range(columns):
+                s = b * channels + first + c
+                if draws.low.size:
+                    low, high = draws.low[s], draws.high[s]
+                    low_end, high_end = _rounded_end(low, form), _rounded_end(high, form)
+                else:
+                    # Without a finite element the codes are never chosen, and any will do.
+                    empty = least[c] > most[c]
+                    low_end, high_end = np.int64(0 if empty else least[c]), np.int64(0 if empty else most[c])
+                    low, high = _number(low_end, form, like), _number(high_end, form, like)
+                _codebook(low, high, draws, s, form, low_end, high_end, thresholds, codes, c)
+            for j in range(codes.shape[0]):
+                for w in range(columns, columns * repeats):
+                    codes[j, w] = codes[j, w - columns]
+                    if j < thresholds.shape[0]:
+                        thresholds[j, w] = thresholds[j, w - columns]
+        for i in range(rows):
+            size = columns * min(repeats, n - i * repeats)
+            row, dest = source[i * repeats * strides[1] :][:size], target[i * repeats * strides[3] :][:size]
+            if applied:
+                _map_across(row, dest, thresholds, codes, form, keys, chosen)
+            else:
+                dest[:] = row
+
+
+@njit(nogil=True, cache=True)
+def measure_rows(start, stop, x, channels, n, strides, form, low, high):
+    """Write the smallest and largest finite numbers of scopes `start` to `stop`; inf and -inf where there is none."""
+    like = low.dtype.type(0)
+    for s in range(start, stop):
+        least, most = _finite_span(x[s // channels * strides[0] + s % channels * strides[1] :][:n], form)
+        low[s] = _number(np.int64(least), form, like) if least <= most else np.inf
+        high[s] = _number(np.int64(most), form, like) if least <= most else -np.inf
