@@ -84,7 +84,7 @@ def write(
 def _through_range(g: Tensor, values: Tensor, fractions: Fractions, limits: Limits | None) -> Tensor:
     """The gradient [B, C, N] of the quantized elements with respect to the elements that set the ranges."""
     low, high = eager.measure(values) if limits is None else limits
-    book = eager.codebook(low, high, fractions)
+    book = eager.codebook(low, high, fractions, whole=False)
     work = values.to(low.dtype)
     g = g.to(low.dtype)
     weight = _places(fractions, book.values).gather(-1, eager.bin_index(work, book))
