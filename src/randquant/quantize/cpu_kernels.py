@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 
 FLOAT32, FLOAT64, FLOAT16, BFLOAT16, INTEGER = range(5)
 GROUP = 8  # thresholds that a pass over a block keeps in registers
-BLOCK = 2048  # elements of a block: keys and outputs of it fit the first-level cache
+BLOCK = 2048  # elements of a block: the steps of it fit the first-level cache
 TILE = 128  # columns whose thresholds fit the first-level cache
 
 
@@ -211,59 +211,68 @@ def _finite_span(row, form):
 
 
 @njit(nogil=True, cache=True)
-def _map_group(row, dest, t, c, form):
+def _group(values, start):
+    """GROUP values from `start` on, as a tuple that stays in registers."""
+    part = values[start : start + GROUP]
+    return part[0], part[1], part[2], part[3], part[4], part[5], part[6], part[7]
+
+
+@njit(nogil=True, cache=True)
+def _raised(key, code, t, c):
+    """The code of the last of a group's bins that begins at or below the key, else the one given."""
+    code = c[0] if key >= t[0] else code
+    code = c[1] if key >= t[1] else code
+    code = c[2] if key >= t[2] else code
+    code = c[3] if key >= t[3] else code
+    code = c[4] if key >= t[4] else code
+    code = c[5] if key >= t[5] else code
+    code = c[6] if key >= t[6] else code
+    return c[7] if key >= t[7] else code
+
+
+@njit(nogil=True, cache=True)
+def _map_few(row, dest, thresholds, codes, form):
+    """Quantize a row [N] by one group of thresholds."""
     kind_of = row.dtype.type
-    t0, t1, t2, t3, t4, t5, t6, t7 = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7]
-    c0, c1, c2, c3, c4, c5, c6, c7, c8 = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8]
+    lowest_code, t, c = codes[0], _group(thresholds, 0), _group(codes, 1)
     for i in range(row.shape[0]):
         bits = row[i]
         key = kind_of(_order(bits, form))
-        code = c1 if key >= t0 else c0
-        code = c2 if key >= t1 else code
-        code = c3 if key >= t2 else code
-        code = c4 if key >= t3 else code
-        code = c5 if key >= t4 else code
-        code = c6 if key >= t5 else code
-        code = c7 if key >= t6 else code
-        code = c8 if key >= t7 else code
+        code = _raised(key, lowest_code, t, c)
         dest[i] = code if form.lowest <= key <= form.highest else bits
 
 
 @njit(nogil=True, cache=True)
-def _refine_group(keys, chosen, t, c):
-    """Raise the outputs of elements that reach a group's thresholds."""
-    t0, t1, t2, t3, t4, t5, t6, t7 = t[0], t[1], t[2], t[3], t[4], t[5], t[6], t[7]
-    c1, c2, c3, c4, c5, c6, c7, c8 = c[1], c[2], c[3], c[4], c[5], c[6], c[7], c[8]
-    for i in range(keys.shape[0]):
-        key, code = keys[i], chosen[i]
-        code = c1 if key >= t0 else code
-        code = c2 if key >= t1 else code
-        code = c3 if key >= t2 else code
-        code = c4 if key >= t3 else code
-        code = c5 if key >= t4 else code
-        code = c6 if key >= t5 else code
-        code = c7 if key >= t6 else code
-        chosen[i] = c8 if key >= t7 else code
+def _map_many(row, dest, thresholds, codes, form, keys, chosen):
+    """Quantize a row [at most BLOCK] group by group; keys and chosen are scratch [BLOCK]."""
+    kind_of = row.dtype.type
+    size = row.shape[0]
+    lowest_code, t, c = codes[0], _group(thresholds, 0), _group(codes, 1)
+    for i in range(size):
+        key = kind_of(_order(row[i], form))
+        keys[i] = key
+        chosen[i] = _raised(key, lowest_code, t, c)
+    last = thresholds.shape[0] - GROUP
+    for g in range(GROUP, last, GROUP):
+        t, c = _group(thresholds, g), _group(codes, g + 1)
+        for i in range(size):
+            chosen[i] = _raised(keys[i], chosen[i], t, c)
+    t, c = _group(thresholds, last), _group(codes, last + 1)
+    for i in range(size):
+        bits, key = row[i], keys[i]
+        code = _raised(key, chosen[i], t, c)
+        dest[i] = code if form.lowest <= key <= form.highest else bits
 
 
 @njit(nogil=True, cache=True)
 def _map_row(row, dest, thresholds, codes, form, keys, chosen):
-    """Quantize a row [N] that may be its own destination; keys and chosen are scratch blocks."""
+    """Quantize a row [N] that may be its own destination; keys and chosen are scratch [BLOCK]."""
     if thresholds.shape[0] == GROUP:
-        _map_group(row, dest, thresholds, codes, form)
+        _map_few(row, dest, thresholds, codes, form)
         return
-    kind_of = row.dtype.type
     for start in range(0, row.shape[0], BLOCK):
         part, target = row[start : start + BLOCK], dest[start : start + BLOCK]
-        size = part.shape[0]
-        for i in range(size):
-            keys[i] = kind_of(_order(part[i], form))
-            chosen[i] = codes[0]
-        for g in range(0, thresholds.shape[0], GROUP):
-            _refine_group(keys[:size], chosen[:size], thresholds[g : g + GROUP], codes[g : g + GROUP + 1])
-        for i in range(size):
-            bits, code = part[i], chosen[i]
-            target[i] = code if form.lowest <= keys[i] <= form.highest else bits
+        _map_many(part, target, thresholds, codes, form, keys, chosen)
 
 
 @njit(nogil=True, cache=True)

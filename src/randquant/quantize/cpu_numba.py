@@ -19,10 +19,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from . import cpu_kernels as kernels
-from .cpu_kernels import Draws, Form
-from .draw import Fractions
-from .scope import Limits, arithmetic
+from randquant.quantize import cpu_kernels as kernels
+from randquant.quantize.cpu_kernels import Draws, Form
+from randquant.quantize.draw import Fractions
+from randquant.quantize.scope import Limits, arithmetic
 
 Array = NDArray[Any]
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .draw import Fractions
-from .scope import INTEGERS, Limits, arithmetic
+from randquant.quantize.draw import Fractions
+from randquant.quantize.scope import INTEGERS, Limits, arithmetic
 
 _BYTES = (torch.uint8, torch.int8)
 

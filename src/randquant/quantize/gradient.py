@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from . import eager
-from .draw import Fractions
-from .scope import Limits, Scopes
+from randquant.quantize import eager
+from randquant.quantize.draw import Fractions
+from randquant.quantize.scope import Limits, Scopes
 
 Gradient = Literal["range", "straight_through", "none"]
 

@@ -10,10 +10,10 @@ from typing import Literal, ParamSpec, TypeVar, cast
 import torch
 from torch import Tensor
 
-from ..errors import UserError
-from . import draw
-from .gradient import Backend, Gradient, Quantize, write
-from .scope import FLOATS, INTEGERS, Limits, Per, Scopes, arithmetic, scopes
+from randquant.errors import UserError
+from randquant.quantize import draw
+from randquant.quantize.gradient import Backend, Gradient, Quantize, write
+from randquant.quantize.scope import FLOATS, INTEGERS, Limits, Per, Scopes, arithmetic, scopes
 
 Edges = Literal["random", "uniform"]
 Values = Literal["random", "midpoint"]

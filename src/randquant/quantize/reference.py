@@ -17,8 +17,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .draw import Fractions
-from .scope import INTEGERS, Limits, arithmetic
+from randquant.quantize.draw import Fractions
+from randquant.quantize.scope import INTEGERS, Limits, arithmetic
 
 
 def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None) -> None:

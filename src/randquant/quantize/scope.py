@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from ..errors import UserError
+from randquant.errors import UserError
 
 Limits = tuple[Tensor, Tensor]  # low and high of each scope, [B, C], in the type of arithmetic
 Per = Literal["channel", "sample", "batch"]

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
-from ..errors import UserError
-from .gradient import Gradient
-from .operation import BackendName, Edges, Values, check_settings, outside_graphs, randomized_quantize
-from .scope import Per
+from randquant.errors import UserError
+from randquant.quantize.gradient import Gradient
+from randquant.quantize.operation import BackendName, Edges, Values, check_settings, outside_graphs, randomized_quantize
+from randquant.quantize.scope import Per
 
 
 class RandomizedQuantization(nn.Module):
