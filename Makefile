@@ -1,0 +1,55 @@
+# Everything a developer does, one word each. `make quickstart` and `make test` need Python 3.11+ and make, nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+PAGES := $(sort $(wildcard docs/integrations/*.py))
+
+.PHONY: help setup quickstart test check speed soak docs
+
+help:
+	@echo "make setup       .venv with randquant and all that its tests need"
+	@echo "make quickstart  the main job on real digits; the report lands in runs/quickstart"
+	@echo "make test        the tests"
+	@echo "make check       lint, formatting, types"
+	@echo "make speed       correctness, then one table of times and memory"
+	@echo "make soak        the long tests"
+	@echo "make docs        run the pages of docs/integrations"
+	@echo "PYTHON=python3.12 chooses the interpreter of .venv"
+
+setup: $(VENV)/dev.stamp
+
+quickstart: $(VENV)/package.stamp
+	$(BIN)/randquant quickstart
+
+test: setup
+	$(BIN)/python -m pytest
+
+check: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+speed: setup
+	$(BIN)/python benchmarks/speed.py
+
+soak: setup
+	$(BIN)/python -m pytest -m soak
+
+docs: setup
+	@for page in $(PAGES); do echo "$$page"; $(BIN)/python $$page || exit 1; done
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("randquant needs Python 3.11 or newer; choose one: make PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+$(VENV)/package.stamp: pyproject.toml | $(BIN)/python
+	@echo "installing randquant into $(VENV); the first time takes minutes"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: pyproject.toml | $(BIN)/python
+	@echo "installing randquant and what its tests need into $(VENV); the first time takes minutes"
+	@$(PIP) --editable '.[dev]'
+	@touch $(VENV)/package.stamp $@

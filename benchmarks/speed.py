@@ -1,0 +1,115 @@
+"""Nothing in; out: correctness first, then one table of times and memory, then the bars, met or missed."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+import tyro
+from bars import BARS
+from batches import BATCHES, MAIN, Batch, Work
+from clock import cpu_seconds, cuda_seconds, medians
+from contestants import BINS, CONTESTANTS, Call, Contestant
+from correctness import faults
+from page import page
+from processes import fresh_to_clone, peak_extra, peaks_can_be_read
+from results import MEMORY_BINS, Case, Results
+
+
+@dataclass(frozen=True)
+class Options:
+    """Time randomized quantization beside other ways to do it, once all of them are right."""
+
+    markdown: Path | None = None
+    """Write the page to this file too."""
+    quick: bool = False
+    """Small batches, few rounds, no torch.compile, memory of the first batch: shows that all works, judges nothing."""
+    threads: int = 2
+    """How many a process may use; one process works at a time."""
+
+    @property
+    def bins(self) -> tuple[int, ...]:
+        return (2, 8, 64) if self.quick else BINS
+
+    @property
+    def rounds(self) -> int:
+        return 3 if self.quick else 15
+
+    def weighs(self, case: Case) -> bool:
+        """Whether the memory of a case is measured."""
+        if self.quick:
+            return case.batch.main and case.bins == MEMORY_BINS
+        return case.bins in (0, MEMORY_BINS)
+
+    @property
+    def processes(self) -> int:
+        return 1 if self.quick else 5
+
+
+def main(options: Options) -> int:
+    """The exit status: 0, or 1 where a bar is missed; ends at once where an answer is wrong."""
+    if options.markdown and not options.markdown.absolute().parent.is_dir():
+        sys.exit(f"speed.py: error: --markdown: there is no folder {options.markdown.parent}; make it first")
+    torch.set_num_threads(options.threads)
+    results = Results()
+    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
+        results.seconds |= times(options, device)
+    if peaks_can_be_read():
+        say("memory, each case in a process of its own")
+        for case in filter(options.weighs, results.seconds):
+            results.extra[case] = peak_extra(*case, threads=options.threads)
+    say("fresh output and clone() in processes of their own")
+    main_batch = replace(MAIN, quick=options.quick)
+    for _ in range(options.processes):
+        results.fresh_to_clone.append(fresh_to_clone(main_batch, MEMORY_BINS, options.threads, options.rounds))
+    return report(results, options)
+
+
+def times(options: Options, device: str) -> dict[Case, float]:
+    """Seconds of every case of a device, once all their answers are right."""
+    say(f"{device}: answers")
+    prepared = [prepare(replace(batch, quick=options.quick, device=device), options) for batch in BATCHES]
+    if wrong := [fault for work, calls in prepared for fault in faults(work, calls)]:
+        sys.exit("\n".join([*wrong, "speed.py: error: nothing is timed while an answer is wrong"]))
+    say(f"{device}: times")
+    groups = [calls for _, calls in prepared]
+    return medians(groups, cpu_seconds if device == "cpu" else cuda_seconds, rounds=options.rounds)
+
+
+def prepare(batch: Batch, options: Options) -> tuple[Work, dict[Case, Call]]:
+    """The batch in memory, and the calls that are timed on it."""
+    work = batch.work()
+    return work, {
+        Case(batch, contestant.name, bins): contestant.prepare(work, bins)
+        for contestant in CONTESTANTS
+        if takes_part(contestant, batch)
+        for bins in contestant.bins or (0,)
+        if bins in (0, *options.bins)
+    }
+
+
+def takes_part(contestant: Contestant, batch: Batch) -> bool:
+    if contestant.main_only and not batch.main:
+        return False
+    return not contestant.compiles or (not batch.quick and shutil.which("g++") is not None)
+
+
+def report(results: Results, options: Options) -> int:
+    """Print the page, and say by the exit status whether all bars are met."""
+    verdicts = [bar.verdict(results) for bar in BARS]
+    text = page(results, verdicts, threads=options.threads, rounds=options.rounds, quick=options.quick)
+    sys.stdout.write(text)
+    if options.markdown:
+        options.markdown.write_text(text, encoding="utf-8")
+    return 0 if options.quick or all(verdict.met for verdict in verdicts) else 1
+
+
+def say(step: str) -> None:
+    sys.stderr.write(f"{step}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(Options)))

@@ -1,0 +1,83 @@
+"""The main job: settings in, a folder with results, maps, views and a report out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from randquant import report
+from randquant.bench.grid import Plan, run_grid
+from randquant.bench.maps import write_maps
+from randquant.bench.views import write_views
+from randquant.data import open_data
+from randquant.errors import UserError
+from randquant.report.table import tables
+from randquant.report.terminal import show
+from randquant.settings import PretrainSettings, QuickstartSettings
+from randquant.terminal import say
+
+DATA, DOMAIN = "digits", "images"
+METHODS = ("raw", "none", "emix", "rq", "crop+rq")
+
+
+def quickstart(settings: QuickstartSettings) -> Path:
+    """Train, probe, map, draw and report. What stands in the folder is not done again.
+
+    Returns:
+        the path of the page.
+
+    Raises:
+        UserError: the folder cannot be written.
+        SystemExit: with 1, after the report, if a cell failed.
+    """
+    out = settings.out
+    planned = list(plans(settings))
+    failed = run_grid(planned, out / "results.jsonl", quiet=settings.quiet)
+    try:
+        drawable = [plan for plan in planned if plan.seed == 0 and plan not in failed]
+        if drawable:
+            write_maps(drawable, out / "maps.json")
+        training = next(plan.training for plan in planned if plan.training)
+        write_views(planned[0].dataset, out / "views.json", bins=training.options.bins)
+    except OSError as error:
+        raise UserError(f"out: cannot write in {out} ({error.strerror}); name a folder you may write to") from error
+    page = report.write(out, out / "report.html")
+    results = report.read(out / "results.jsonl")
+    for table in tables(results):
+        show(table)
+    for plan in failed:
+        say(f"failed: {plan.method}, seed {plan.seed}; the same command tries it again, the report says why")
+    say(f"report: {page}")
+    say(f"next: randquant quickstart --seeds 5{_elsewhere(settings)}   the spread over seeds; what is done stays done")
+    say(f"      randquant pretrain {DATA} --method crop+rq --steps 2000 --out runs/longer   a training of your own")
+    say(f"      randquant probe runs/longer {DATA}   what plain heads read from it")
+    if failed:
+        raise SystemExit(1)
+    return page
+
+
+def plans(settings: QuickstartSettings) -> Iterator[Plan]:
+    """Every cell, a seed after the other, so that an interrupted grid has whole seeds."""
+    dataset = open_data(DATA)
+    for seed in range(settings.seeds):
+        for method in METHODS:
+            training = None
+            if method != "raw":
+                training = PretrainSettings(
+                    data=DATA,
+                    method=method,
+                    out=settings.out / "runs" / f"{method}-seed{seed}",
+                    steps=settings.steps,
+                    seed=seed,
+                    device=settings.device,
+                    quiet=settings.quiet,
+                )
+            yield Plan("quickstart", DOMAIN, dataset, method, seed, training)
+
+
+def _elsewhere(settings: QuickstartSettings) -> str:
+    """The words that name the folder, where it is not the usual one."""
+    usual = QuickstartSettings()
+    words = [f" --out {settings.out}"] if settings.out != usual.out else []
+    words += [f" --steps {settings.steps}"] if settings.steps != usual.steps else []
+    return "".join(words)

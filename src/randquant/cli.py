@@ -1,0 +1,206 @@
+"""A command line in, an exit code out: the only room that sees all others.
+
+A command is one line of COMMANDS: its options are the fields of a frozen dataclass, its work one function of a
+room that is imported when the command runs, so that help loads no torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import difflib
+import importlib
+import inspect
+import io
+import os
+import re
+import signal
+import sys
+import typing
+from collections.abc import Sequence
+from types import FrameType
+from typing import NamedTuple
+
+import tyro
+
+from randquant import __version__
+from randquant.errors import UserError
+from randquant.settings import PretrainSettings, ProbeSettings, QuickstartSettings, ReportSettings
+
+
+class Command(NamedTuple):
+    """What a command's name stands for."""
+
+    settings: type
+    room: str
+    function: str
+
+
+COMMANDS = {
+    "quickstart": Command(QuickstartSettings, "bench", "quickstart"),
+    "pretrain": Command(PretrainSettings, "pretrain", "pretrain"),
+    "probe": Command(ProbeSettings, "probe", "probe"),
+    "report": Command(ReportSettings, "report", "report"),
+}
+
+_DEBUG = "--debug"  # of every command, so of none of the settings
+_FRAME = re.compile(r"\x1b\[[\d;]*m|[╭╮╰╯│]")
+_RULE = re.compile(r"\s*[─-]+\s*")
+_PLAINLY = {
+    r"invalid literal for int\(\) with base 10: (.*)": r"\1 is not a whole number",
+    r"could not convert string to float: (.*)": r"\1 is not a number",
+    r"^Error parsing ": "",
+}
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM. Whoever saves state on Ctrl-C saves it on this too."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: the words after the program's name; None takes them from `sys.argv`.
+
+    Returns:
+        0; 2 after a mistake of the user, told in one line on standard error; 130 after Ctrl-C; 143 after SIGTERM;
+        141 where the output's reader has left.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = _DEBUG in words
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        try:
+            _run([word for word in words if word != _DEBUG])
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # whoever read our output, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except (UserError, OSError) as problem:
+        if debug:
+            raise
+        return _say(f"error: {_told(problem)}", 2)
+    except Terminated:
+        return _say("terminated", 143)
+    except KeyboardInterrupt:
+        return _say("interrupted", 130)
+    return 0
+
+
+def _run(words: list[str]) -> None:
+    name = words[0] if words else None
+    if name in ("-h", "--help"):
+        sys.stdout.write(_overview())
+    elif name == "--version":
+        sys.stdout.write(f"randquant {__version__}\n")
+    elif name is None:
+        raise UserError(f"no command given; the commands are {', '.join(COMMANDS)} (randquant --help)")
+    elif name not in COMMANDS:
+        raise UserError(f"unknown command {name!r}; the commands are {', '.join(COMMANDS)} (randquant --help)")
+    else:
+        settings = _settings(name, words[1:])
+        room = importlib.import_module(f"randquant.{COMMANDS[name].room}")
+        getattr(room, COMMANDS[name].function)(settings)
+
+
+def _overview() -> str:
+    """The text of `randquant --help`; a command's line is the first of its settings' docstring."""
+    width = max(map(len, COMMANDS))
+    lines = [
+        f"  {name:{width}}  {(command.settings.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()
+    ]
+    return "\n".join(
+        [
+            "usage: randquant COMMAND [OPTIONS]",
+            "",
+            "Self-supervised learning from any array, with randomized quantization.",
+            "",
+            *lines,
+            "",
+            "  COMMAND --help   the options of a command",
+            "  --debug          of every command: show where an error came from",
+            "  --version        the version",
+            "",
+        ]
+    )
+
+
+def _settings(name: str, words: list[str]) -> object:
+    """Parse a command's words into its settings; a UserError of one line where the words are wrong."""
+    kind = COMMANDS[name].settings
+    hint = f"(randquant {name} --help)"
+    known = _options(kind)
+    for word in words:
+        option = word.partition("=")[0].replace("_", "-")
+        # The parser stops at the first missing value; an option misspelt is the likelier cause, so it is told first.
+        if option.startswith("--") and option not in known:
+            near = "".join(f"; did you mean {match}?" for match in difflib.get_close_matches(option, known, n=1))
+            raise UserError(f"unknown option {option} of {name}{near} {hint}")
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            settings: object = tyro.cli(
+                kind,
+                prog=f"randquant {name}",
+                description=f"{inspect.cleandoc(kind.__doc__ or '')}\n\n{_DEBUG} shows where an error came from.",
+                args=words,
+                config=(
+                    tyro.conf.OmitArgPrefixes,
+                    tyro.conf.FlagCreatePairsOff,
+                    tyro.conf.PositionalMetavarFromFieldName,
+                ),
+            )
+    except SystemExit as stop:
+        if not stop.code:  # --help
+            raise
+        raise _refused_by(stop) or UserError(f"{_one_line(said.getvalue())} {hint}") from None
+    return settings
+
+
+def _refused_by(stop: BaseException) -> UserError | None:
+    """The error of the settings themselves, if it was one that made the parser stop."""
+    cause = stop.__context__
+    return cause if cause is None or isinstance(cause, UserError) else _refused_by(cause)
+
+
+def _options(kind: type) -> set[str]:
+    """Every option a settings dataclass gives a command, those of dataclasses inside it included."""
+    options = {"--help"}
+    for name, hint in typing.get_type_hints(kind).items():
+        dashed = name.replace("_", "-")
+        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+            options |= _options(hint)
+        else:
+            options |= {f"--{dashed}", f"--no-{dashed}"} if hint is bool else {f"--{dashed}"}
+    return options
+
+
+def _one_line(box: str) -> str:
+    """The message in a box that the parser drew: what stands between the title and the first rule."""
+    rows = [_FRAME.sub("", row) for row in box.splitlines()[1:]]
+    while rows and _RULE.fullmatch(rows[0]):
+        rows.pop(0)
+    end = next((i for i, row in enumerate(rows) if _RULE.fullmatch(row)), len(rows))
+    text = " ".join(" ".join(row for row in rows[:end] if not row.startswith(" " * 9)).split())  # 9: help of an option
+    for pattern, plain in _PLAINLY.items():
+        text = re.sub(pattern, plain, text)
+    return text[:1].lower() + text[1:]
+
+
+def _told(problem: UserError | OSError) -> str:
+    """A problem in one line."""
+    text = str(problem)
+    if isinstance(problem, OSError) and problem.filename is not None:
+        text = f"{problem.filename}: {problem.strerror}"
+    return " ".join(text.split())
+
+
+def _say(text: str, code: int) -> int:
+    sys.stderr.write(f"randquant: {text}\n")
+    return code
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
+    raise Terminated

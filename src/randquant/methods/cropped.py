@@ -1,0 +1,54 @@
+"""Grids in, random crops of them out, brought back to their size: the view `crop`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from randquant.errors import UserError
+from randquant.quantize.draw import Draws
+from randquant.settings import MethodSettings
+from randquant.spec import Spec
+
+
+class Cropped:
+    """Cut a random box out of every grid and stretch it to the grid's size; other inputs pass untouched.
+
+    Along each dimension the box's side is uniform between the smallest share and 1, and its place uniform within the
+    grid; values between places are linear interpolations.
+
+    Raises:
+        UserError: the spec has no grid.
+    """
+
+    def __init__(self, spec: Spec, settings: MethodSettings) -> None:
+        self.spec, self.smallest = spec, settings.crop_smallest
+        if not any(one.size for one in spec.inputs):
+            raise UserError("method: crop was given no grid, and nothing else can be cropped; leave it out")
+
+    def __call__(self, inputs: tuple[Tensor, ...], draws: Draws, view: int) -> tuple[Tensor, ...]:
+        """Inputs [B, ...] to inputs of the same shapes."""
+        views = list(inputs)
+        for place, one in enumerate(self.spec.inputs):
+            if one.size:
+                numbers = draws.uniform(f"crop/{place}", len(one.size), 2, view=view)  # [B, dimensions, 2]
+                for dimension in range(len(one.size)):
+                    side = self.smallest + (1 - self.smallest) * numbers[:, dimension, 0]
+                    start = (1 - side) * numbers[:, dimension, 1]
+                    views[place] = _stretch(views[place], dimension + 2, start, side)
+        return tuple(views)
+
+
+def _stretch(values: Tensor, dim: int, start: Tensor, side: Tensor) -> Tensor:
+    """Stretch the part [start, start + side] of a dimension of [B, ...] over the whole; both are shares of it, [B]."""
+    size = values.shape[dim]
+    centres = (torch.arange(size, device=values.device) + 0.5) / size
+    places = ((start[:, None] + side[:, None] * centres) * size - 0.5).clamp(0, size - 1)  # [B, size]
+    shape = [len(values)] + [1] * (values.ndim - 1)
+    shape[dim] = size
+    below = places.floor().long()
+    above = (below + 1).clamp(max=size - 1)
+    share = (places - below).to(values.dtype).reshape(shape)
+    low = values.gather(dim, below.reshape(shape).expand_as(values))
+    high = values.gather(dim, above.reshape(shape).expand_as(values))
+    return low + share * (high - low)

@@ -1,0 +1,5 @@
+"""Settings in, a run directory with a trained encoder out: self-supervised training."""
+
+from randquant.pretrain.loop import pretrain
+
+__all__ = ["pretrain"]

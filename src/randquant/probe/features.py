@@ -1,0 +1,70 @@
+"""A name or a run directory, and samples, in; their features out, each sample encoded once."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from randquant.data import Batch, Dataset
+from randquant.encoder import make_encoder
+from randquant.errors import UserError
+from randquant.methods import UNTRAINED
+from randquant.run import Run
+from randquant.settings import EncoderSettings, ProbeSettings
+
+RAW = "raw"  # the samples themselves
+RANDOM = "random"  # an encoder that nothing has trained
+
+
+def extract(encoder: nn.Module, batch: Batch, rows: int = 1024) -> NDArray[np.float32]:
+    """Features [N, D] of every sample of a batch, from the encoder as it is used: no dropout, no gradient.
+
+    Args:
+        encoder: any module that gives [B, D] from the inputs. It is left in the mode it was found in.
+        batch: samples held in memory; they go to the encoder's device `rows` at a time.
+    """
+    device = next(encoder.parameters()).device
+    was_training = encoder.training
+    encoder.eval()
+    try:
+        with torch.inference_mode():
+            parts = [
+                encoder(tuple(values[start : start + rows].to(device) for values in batch.inputs)).float().cpu()
+                for start in range(0, len(batch.ids), rows)
+            ]
+    finally:
+        encoder.train(was_training)
+    features: NDArray[np.float32] = torch.cat(parts).numpy()
+    return features
+
+
+def raw(batch: Batch) -> NDArray[np.float32]:
+    """The plain features [N, D]: all values of a sample in a row, as they are."""
+    features: NDArray[np.float32] = torch.cat([values.flatten(1).float() for values in batch.inputs], dim=1).numpy()
+    return features
+
+
+def named_encoder(settings: ProbeSettings, dataset: Dataset) -> tuple[str, int, nn.Module | None]:
+    """What `settings.run` names: its method, its seed, and its encoder on the device; None for the samples themselves.
+
+    Raises:
+        UserError: there is no such run, or no such device.
+    """
+    if settings.run == RAW:
+        return RAW, settings.seed, None
+    device = _device(settings.device)
+    if settings.run == RANDOM:
+        return UNTRAINED, settings.seed, make_encoder(dataset.spec, EncoderSettings(), settings.seed).to(device)
+    run = Run.open(settings.run)
+    trained = run.config["settings"]
+    return str(trained["method"]), int(trained["seed"]), run.encoder().to(device)
+
+
+def _device(name: str) -> str:
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("device: got cuda, but torch finds no GPU here; use auto or cpu")
+    return name

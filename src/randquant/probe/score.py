@@ -1,0 +1,204 @@
+"""Frozen features and labels in, scores out: how much of a task a linear and a nearest-neighbour head read from them.
+
+The default probe. Two heads are scored on the test part, with 1, 5 and 20 labels a class, drawn several times, and
+with all: multinomial logistic regression, trained to convergence on features standardised by their mean and spread in
+the training part, which needs no label; and a vote of the nearest neighbours under cosine similarity, on the features
+as they are, since standardising would weigh a pixel that is almost always blank like one in the middle of a stroke.
+
+The penalty of the regression is chosen among seven on a validation part, a fifth of every class cut from the training
+part. It is the same part for every method and every number of labels. The rows with few labels therefore use labelled
+validation samples beyond the few, for this one choice; that is equal for all methods. The row with all labels is
+trained again on the whole training part once its penalty is chosen. The test part chooses nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from randquant.errors import UserError
+
+Features = NDArray[np.float32] | NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+FEW = (1, 5, 20)  # labels a class
+NEIGHBOURS = 20
+PENALTIES = (10.0, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5)  # weight of the squared coefficients against the mean loss
+_VALIDATION = 5  # one in so many of every class
+_ROWS = 1024  # test samples compared with the training part at a time
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of a probe: `value`, between 0 and 1, of a head trained with `labels` labels a class.
+
+    Args:
+        metric: "linear_accuracy" or "knn_accuracy".
+        labels: "1", "5", "20" or "all".
+        draw: which draw of the few labels; 0 where all are used.
+        value: the share of the test part that is named right.
+    """
+
+    metric: str
+    labels: str
+    draw: int
+    value: float
+
+    @property
+    def head(self) -> str:
+        """ "linear" or "knn"."""
+        return self.metric.split("_")[0]
+
+
+def score(
+    train: Features,
+    train_labels: Labels,
+    test: Features,
+    test_labels: Labels,
+    *,
+    seed: int = 0,
+    few: Sequence[int] = FEW,
+    draws: int = 5,
+) -> list[Score]:
+    """Probe features: few labels first, all labels last, both heads each.
+
+    Args:
+        train, test: float [N, D], one row a sample.
+        train_labels, test_labels: whole numbers [N].
+        seed: names the validation part and the draws. Two methods probed with one seed see the same samples.
+        few: numbers of labels a class. A class that has fewer (outside the validation part) gives all it has.
+        draws: how many times the few labels are drawn.
+
+    Raises:
+        UserError: features that are not finite, or labels with which there is nothing to learn.
+    """
+    for part, features, labels in (("training", train, train_labels), ("test", test, test_labels)):
+        _check(part, features, labels)
+    scaled, scaled_test = _standardise(train, test)
+    pool, held_out = _cut(train_labels, seed)
+    validation = scaled[held_out], train_labels[held_out]
+
+    scores = []
+    for count, draw in [*product(few, range(draws)), (None, 0)]:
+        chosen = pool if count is None else _draw(train_labels, pool, count, np.random.default_rng([seed, count, draw]))
+        penalty = _penalty(scaled[chosen], train_labels[chosen], *validation)
+        if count is None:  # the penalty is chosen, so the validation part may teach too
+            chosen = np.arange(len(train_labels))
+        labels = train_labels[chosen]
+        head = _logistic(scaled[chosen], labels, penalty)
+        voted = neighbours(train[chosen], labels, test, k=min(NEIGHBOURS, count or NEIGHBOURS))
+        name = "all" if count is None else str(count)
+        scores.append(Score("linear_accuracy", name, draw, _share(head.predict(scaled_test) == test_labels)))
+        scores.append(Score("knn_accuracy", name, draw, _share(voted == test_labels)))
+    return scores
+
+
+def neighbours(train: Features, labels: Labels, queries: Features, k: int = NEIGHBOURS) -> Labels:
+    """The label that most of the k training samples nearest to each query carry.
+
+    Nearest means the largest cosine similarity; a draw is decided by the larger summed similarity. With few labels
+    k is the number of training samples a class, if that is below 20.
+
+    Args:
+        train, queries: float [N, D] and [Q, D].
+        labels: whole numbers [N].
+
+    Returns:
+        labels, one a query: [Q].
+    """
+    k = min(k, len(train))
+    classes, codes = np.unique(labels, return_inverse=True)
+    keys = _unit(train)
+    found = []
+    for start in range(0, len(queries), _ROWS):
+        similarity = _unit(queries[start : start + _ROWS]) @ keys.T  # [rows, N]
+        nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]  # [rows, k]
+        rows = np.arange(len(nearest))[:, None]
+        votes = np.zeros((len(nearest), len(classes)))
+        # A similarity is at most 1, so all k of them together weigh less than half a vote.
+        np.add.at(votes, (rows, codes[nearest]), 1 + similarity[rows, nearest] / (3 * k))
+        found.append(classes[votes.argmax(axis=1)])
+    return np.concatenate(found)
+
+
+def _check(part: str, features: Features, labels: Labels) -> None:
+    """Refuse what would end in a number that means nothing."""
+    if features.ndim != 2 or labels.shape != features.shape[:1]:
+        raise UserError(
+            f"features: the {part} part has shape {features.shape} with labels {labels.shape}; "
+            "expected one row of features and one label a sample"
+        )
+    if len(labels) == 0:
+        raise UserError(f"labels: the {part} part is empty; a probe needs samples in both parts")
+    bad = ~np.isfinite(features).all(axis=1)
+    if bad.any():
+        raise UserError(
+            f"features: {bad.mean():.1%} of the {part} part's samples hold NaN or infinity (the first is number "
+            f"{bad.argmax()}); check the data, or the encoder's training for a loss that broke"
+        )
+    if part == "training" and len(np.unique(labels)) == 1:
+        raise UserError(
+            f"labels: the training part holds one class only ({labels[0]}); a probe needs at least two classes"
+        )
+
+
+def _standardise(train: Features, test: Features) -> tuple[Features, Features]:
+    """Mean 0 and spread 1 on the training part, in float64; a feature that never varies there becomes 0."""
+    train, test = train.astype(np.float64), test.astype(np.float64)
+    mean, spread = train.mean(axis=0), train.std(axis=0)
+    varies = spread > 1e-9 * np.abs(mean)
+    scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=varies)
+    return (train - mean) * scale, (test - mean) * scale
+
+
+def _cut(labels: Labels, seed: int) -> tuple[Labels, Labels]:
+    """Indices of the pool that labels are drawn from, and of the validation part, class by class."""
+    rng = np.random.default_rng(seed)
+    pool, held_out = [], []
+    for value in np.unique(labels):
+        order = rng.permutation(np.flatnonzero(labels == value))
+        held_out.append(order[: len(order) // _VALIDATION])
+        pool.append(order[len(order) // _VALIDATION :])
+    if not any(len(part) for part in held_out):
+        raise UserError(
+            f"labels: the largest class of the training part has {max(map(len, pool))} samples; "
+            f"at least {_VALIDATION} are needed to choose the penalty on a validation part"
+        )
+    return np.sort(np.concatenate(pool)), np.sort(np.concatenate(held_out))
+
+
+def _draw(labels: Labels, pool: Labels, count: int, rng: np.random.Generator) -> Labels:
+    """Indices of `count` samples of every class, drawn from the pool without putting back."""
+    members = (pool[labels[pool] == value] for value in np.unique(labels))
+    return np.concatenate([rng.permutation(indices)[:count] for indices in members])
+
+
+def _logistic(features: Features, labels: Labels, penalty: float) -> LogisticRegression:
+    # scikit-learn sums the loss over samples, so its C falls with their number.
+    return LogisticRegression(C=1 / (penalty * len(labels)), tol=1e-6, max_iter=100_000).fit(features, labels)
+
+
+def _penalty(features: Features, labels: Labels, held_out: Features, held_out_labels: Labels) -> float:
+    """The penalty with the highest accuracy on the validation part; of equals, the strongest."""
+    head = LogisticRegression(tol=1e-6, max_iter=100_000, warm_start=True)
+    reached = []
+    for penalty in PENALTIES:
+        head.set_params(C=1 / (penalty * len(labels))).fit(features, labels)
+        reached.append(_share(head.predict(held_out) == held_out_labels))
+    return PENALTIES[int(np.argmax(reached))]
+
+
+def _unit(features: Features) -> Features:
+    length = np.linalg.norm(features, axis=1, keepdims=True)
+    unit: Features = np.divide(features, length, out=np.zeros_like(features), where=length > 0)
+    return unit
+
+
+def _share(right: Any) -> float:
+    return float(np.mean(right))

@@ -1,0 +1,126 @@
+"""An encoder and a task in, result lines out: one dictionary a score, as a results.jsonl holds them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from randquant import __version__
+from randquant.data import Dataset, open_data
+from randquant.errors import UserError
+from randquant.probe.features import extract, named_encoder, raw
+from randquant.probe.score import Score, score
+from randquant.settings import ProbeSettings
+from randquant.terminal import write_table
+
+
+def probe(settings: ProbeSettings) -> list[dict[str, Any]]:
+    """Probe a run, a random encoder or the samples themselves on some tasks, and show a table.
+
+    Returns:
+        the result lines of all tasks.
+
+    Raises:
+        UserError: the run or a task is not there, or a task has no labels that can be probed.
+    """
+    lines = []
+    for task in settings.task:
+        dataset = open_data(task)
+        method, seed, encoder = named_encoder(settings, dataset)
+        start = time.perf_counter()
+        scores = score_task(encoder, dataset, seed=settings.seed, draws=settings.draws)
+        lines += result_lines(
+            scores,
+            suite="probe",
+            domain="",
+            dataset=dataset,
+            method=method,
+            seed=seed,
+            seconds=time.perf_counter() - start,
+            config_hash=config_hash(
+                {"run": settings.run, "task": task, "seed": settings.seed, "draws": settings.draws}
+            ),
+        )
+    if not settings.quiet:
+        header = ("task", "method", "head", "labels a class", "accuracy, %", "spread over draws")
+        write_table(header, list(_rows(lines)), text_columns=4)
+    return lines
+
+
+def score_task(encoder: nn.Module | None, dataset: Dataset, *, seed: int, draws: int = 5) -> list[Score]:
+    """Scores of an encoder, or of the samples themselves, on a data set's test part.
+
+    Raises:
+        UserError: the data set has no test part or no classes.
+    """
+    target = dataset.spec.target
+    if target is None or target.kind != "class":
+        kind = "no labels" if target is None else f"a target of kind {target.kind}"
+        raise UserError(f"task: {dataset.name} has {kind}; the probe takes data sets whose target is a class")
+    for part in ("train", "test"):
+        if part not in dataset.parts:
+            raise UserError(f"task: {dataset.name} has no {part} part; a probe needs both train and test")
+    features, labels = {}, {}
+    for part in ("train", "test"):
+        batch = dataset.parts[part]
+        assert batch.target is not None
+        features[part] = raw(batch) if encoder is None else extract(encoder, batch)
+        labels[part] = batch.target.numpy().astype(np.int64)
+    return score(features["train"], labels["train"], features["test"], labels["test"], seed=seed, draws=draws)
+
+
+def result_lines(
+    scores: Iterable[Score],
+    *,
+    suite: str,
+    domain: str,
+    dataset: Dataset,
+    method: str,
+    seed: int,
+    seconds: float,
+    config_hash: str,
+) -> list[dict[str, Any]]:
+    """The scores as lines of a results.jsonl; `seconds` is the time of the whole cell."""
+    return [
+        {
+            "suite": suite,
+            "domain": domain,
+            "task": dataset.name,
+            "method": method,
+            "seed": seed,
+            "head": one.head,
+            "labels": one.labels,
+            "draw": one.draw,
+            "metric": one.metric,
+            "value": one.value,
+            "samples": len(dataset.parts["test"].ids),
+            "seconds": round(seconds, 3),
+            "status": "ok",
+            "config_hash": config_hash,
+            "version": __version__,
+        }
+        for one in scores
+    ]
+
+
+def config_hash(settings: dict[str, Any]) -> str:
+    """16 digits that name some settings and the version of randquant."""
+    text = json.dumps({"version": __version__, **settings}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _rows(lines: Iterable[dict[str, Any]]) -> Iterable[list[str]]:
+    """One row a task, head and number of labels: the mean and the spread over draws, in percent."""
+    drawn: dict[tuple[str, ...], list[float]] = {}
+    for line in lines:
+        place = tuple(str(line[name]) for name in ("task", "method", "head", "labels"))
+        drawn.setdefault(place, []).append(100 * line["value"])
+    for place, values in drawn.items():
+        yield [*place, f"{fmean(values):.1f}", f"{stdev(values):.1f}" if len(values) > 1 else ""]

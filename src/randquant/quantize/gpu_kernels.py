@@ -1,0 +1,172 @@
+"""Scopes and fractions in, quantized scopes out: the programs that triton compiles for the GPU.
+
+A program owns a tile of BLOCK_C scopes of one sample, and walks along their elements BLOCK_N at a time. Arithmetic on
+edges and values runs in WORK, and nothing is fused or reordered, so every backend rounds alike.
+
+Constants of all kernels:
+    WORK: the type of arithmetic.
+    ENDS: the type that smallest and largest elements are kept in, WORK for floats, else int32 or int64.
+    LOWEST, HIGHEST: the smallest and largest finite numbers of the type of x.
+    INDEX: the integer type of offsets.
+"""
+
+# ruff: noqa: N803 (what a kernel is compiled for is written in capitals, as in all of triton)
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def measure(
+    x, lows, highs, channels, n, parts, reach, x_b, x_c, x_n,
+    ENDS: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr,
+    INDEX: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_N: tl.constexpr,
+):  # fmt: skip
+    """Write the smallest and largest finite elements of every part of every scope to lows and highs [S, parts].
+
+    Args:
+        x: [B, C, N] with strides x_b, x_c, x_n.
+        parts, reach: in how many parts a scope is measured, and the elements of one.
+    """
+    b, c, part = _place(channels, parts, INDEX, BLOCK_C)
+    exists = c < channels
+    least, most = _finite_ends(
+        x + b * x_b, c * x_c, exists, part * reach, n, reach, x_n, ENDS, LOWEST, HIGHEST, BLOCK_C, BLOCK_N
+    )
+    place = (b * channels + c).to(tl.int64) * parts + part
+    tl.store(lows + place, least, mask=exists)
+    tl.store(highs + place, most, mask=exists)
+
+
+@triton.jit(do_not_specialize=["most_bins"])
+def quantize(
+    x, out, edges, values, bins, applied, lows, highs, channels, n, parts, reach, most_bins,
+    x_b, x_c, x_n, out_b, out_c, out_n,
+    WORK: tl.constexpr, QUARTER: tl.constexpr, ENDS: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr,
+    INDEX: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_N: tl.constexpr,
+):  # fmt: skip
+    """Write the quantized x to out, which may be x; see `reference.quantize_scope`.
+
+    Args:
+        x, out: [B, C, N] with strides x_b, x_c, x_n and out_b, out_c, out_n.
+        edges, values, bins, applied: the fields of `Fractions`, rows of most_bins - 1 and most_bins side by side.
+        lows, highs: [S] of type ENDS where they were measured, of type WORK where they were given; None measures
+            them here, which takes parts = 1.
+        parts, reach: how many programs share a scope, and the elements of one.
+        QUARTER: a quarter of the largest number of WORK.
+    """
+    kind: tl.constexpr = x.dtype.element_ty
+    b, c, part = _place(channels, parts, INDEX, BLOCK_C)
+    exists = c < channels
+    scope = (b * channels + c).to(tl.int64)
+    first = part * reach
+    x += b * x_b
+    if lows is None:
+        least, most = _finite_ends(x, c * x_c, exists, first, n, reach, x_n, ENDS, LOWEST, HIGHEST, BLOCK_C, BLOCK_N)
+        low, high = least.to(WORK), most.to(WORK)
+    else:
+        least = tl.load(lows + scope, mask=exists, other=0)
+        most = tl.load(highs + scope, mask=exists, other=0)
+        low, high = least.to(WORK), most.to(WORK)
+        if kind.is_int() and lows.dtype.element_ty.is_floating():
+            least, most = _whole(low, ENDS, LOWEST, HIGHEST), _whole(high, ENDS, LOWEST, HIGHEST)
+
+    huge = tl.maximum(tl.abs(low), tl.abs(high)) >= QUARTER
+    low, high = tl.where(huge, low * 0.25, low), tl.where(huge, high * 0.25, high)
+    span = high - low
+    top = high if kind.is_int() else tl.where((span > 0) & (span < 1e-3), high, high + 1e-6)
+
+    count = most_bins if bins is None else tl.load(bins + scope, mask=exists, other=1).to(tl.int32)
+    changed = exists if applied is None else tl.load(applied + scope, mask=exists, other=0) != 0
+    along = tl.arange(0, BLOCK_N)[None, :].to(INDEX)
+    source = x + (c * x_c)[:, None] + along * x_n
+    target = out + b * out_b + (c * out_c)[:, None] + along * out_n
+    for start in range(first, tl.minimum(first + reach, n), BLOCK_N):
+        inside = exists[:, None] & (start + along < n)
+        number = tl.load(source + start * x_n, mask=inside, other=0)
+        work = number.to(WORK)
+        chosen = number
+        # Edges and values are computed anew for every tile: there may be any number of bins, and what a loop picks by
+        # its counter cannot stay in registers.
+        left = low
+        begin = tl.full([BLOCK_C], float("-inf"), WORK)
+        for j in range(most_bins):
+            more = j + 1 < count
+            u = tl.load(edges + scope * (most_bins - 1) + j, mask=exists & more, other=0).to(WORK)
+            edge = tl.where(more, u * span + low, float("inf"))
+            right = tl.minimum(edge, top)
+            if values is None:
+                value = (left + right) * 0.5
+            else:
+                v = tl.load(values + scope * most_bins + j, mask=exists, other=0).to(WORK)
+                value = left + v * (right - left)
+            code = _code(tl.where(huge, value * 4, value), least, most, kind, ENDS, LOWEST, HIGHEST)
+            chosen = tl.where(work >= begin[:, None], code[:, None], chosen)
+            left = edge
+            begin = tl.where(huge, edge * 4, edge)
+        tl.store(target + start * out_n, tl.where(changed[:, None] & _finite(work), chosen, number), mask=inside)
+
+
+@triton.jit
+def _place(channels, parts, INDEX: tl.constexpr, BLOCK_C: tl.constexpr):
+    """The sample, the channels [BLOCK_C] and the part of them that a program owns."""
+    program = tl.program_id(0)
+    blocks = tl.cdiv(channels, BLOCK_C)
+    part, block, b = program % parts, program // parts % blocks, program // parts // blocks
+    c = block.to(INDEX) * BLOCK_C + tl.arange(0, BLOCK_C).to(INDEX)
+    return b.to(INDEX), c, part.to(INDEX)
+
+
+@triton.jit
+def _finite(number):
+    return tl.abs(number) < float("inf")
+
+
+@triton.jit
+def _finite_ends(
+    x, across, exists, first, n, reach, stride,
+    ENDS: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_N: tl.constexpr,
+):  # fmt: skip
+    """The smallest and largest finite elements [BLOCK_C] of a part; inf and -inf where there is none."""
+    least = tl.full([BLOCK_C, BLOCK_N], float("inf") if ENDS.is_floating() else HIGHEST, ENDS)
+    most = tl.full([BLOCK_C, BLOCK_N], float("-inf") if ENDS.is_floating() else LOWEST, ENDS)
+    along = tl.arange(0, BLOCK_N)[None, :].to(across.dtype)
+    source = x + across[:, None] + along * stride
+    for start in range(first, tl.minimum(first + reach, n), BLOCK_N):
+        counted = exists[:, None] & (start + along < n)
+        number = tl.load(source + start * stride, mask=counted, other=0).to(ENDS)
+        if ENDS.is_floating():
+            counted &= _finite(number)
+        least = tl.minimum(least, tl.where(counted, number, least))
+        most = tl.maximum(most, tl.where(counted, number, most))
+    return tl.min(least, axis=1), tl.max(most, axis=1)
+
+
+@triton.jit
+def _code(
+    value, least, most,
+    kind: tl.constexpr, ENDS: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr,
+):  # fmt: skip
+    """A bin's value as an element of x; integers are rounded half to even and clamped to least and most."""
+    if kind.is_int():
+        return tl.minimum(tl.maximum(_whole(value, ENDS, LOWEST, HIGHEST), least), most).to(kind)
+    value = tl.minimum(tl.maximum(value, LOWEST), HIGHEST)  # given limits may lie beyond the type
+    if kind == tl.bfloat16:
+        # Rounded in its bits, half to even: triton's interpreter rounds some numbers to the wrong power of two.
+        bits = value.to(tl.uint32, bitcast=True)
+        bits = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+        return bits.to(tl.uint16).to(tl.bfloat16, bitcast=True)
+    return value.to(kind)
+
+
+@triton.jit
+def _whole(value, ENDS: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr):
+    """Numbers of WORK to integers from LOWEST to HIGHEST, half to even."""
+    below: tl.constexpr = HIGHEST - 1023 if HIGHEST > 2**53 else HIGHEST  # 2^63 - 1 is no float64
+    floor = tl.floor(value)
+    rest = value - floor
+    odd = floor != tl.floor(floor * 0.5) * 2
+    whole = tl.where((rest > 0.5) | ((rest == 0.5) & odd), floor + 1, floor)
+    inside = tl.minimum(tl.maximum(whole, LOWEST), below).to(ENDS)
+    return tl.where(whole > below, HIGHEST, inside)

@@ -1,0 +1,84 @@
+"""The run directories of a grid in, their settings and training curves out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_NAME = re.compile(r"(?P<method>.+)-seed(?P<seed>\d+)")
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """One run directory: `runs/<method>-seed<k>`.
+
+    Args:
+        config: what config.json says; empty where it could not be read.
+        metrics: the lines of metrics.jsonl that could be read.
+    """
+
+    method: str
+    seed: int
+    config: Mapping[str, Any]
+    metrics: tuple[Mapping[str, Any], ...]
+
+    def series(self, name: str) -> tuple[list[float], list[float]]:
+        """The steps at which a metric was logged, and its values there."""
+        points = [(line["step"], line[name]) for line in self.metrics if _number(line.get(name))]
+        return [float(step) for step, _ in points], [float(value) for _, value in points]
+
+
+def runs(folder: Path) -> list[TrainedRun]:
+    """Every run directory under `folder/runs`, by method and seed."""
+    found = []
+    for path in (folder / "runs").glob("*-seed*"):
+        if match := _NAME.fullmatch(path.name):
+            metrics = tuple(line for line in _lines(path / "metrics.jsonl") if _number(line.get("step")))
+            found.append(TrainedRun(match["method"], int(match["seed"]), one_object(path / "config.json"), metrics))
+    return sorted(found, key=lambda run: (run.method, run.seed))
+
+
+def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested settings as one level: {"encoder": {"width": 96}} becomes {"encoder.width": "96"}."""
+    flat: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat.update(flattened(value, f"{prefix}{name}."))
+        else:
+            flat[f"{prefix}{name}"] = value if isinstance(value, str) else json.dumps(value)
+    return flat
+
+
+def one_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file; empty where the file is missing or holds something else."""
+    return next(_objects(_text(path)), {})
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The JSON objects in a file, one a line; a line that is torn is left out."""
+    return _objects(*_text(path).splitlines())
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _objects(*texts: str) -> Iterator[dict[str, Any]]:
+    for text in texts:
+        try:
+            value = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(value, dict):
+            yield value
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

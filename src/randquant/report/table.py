@@ -1,0 +1,180 @@
+"""Result lines in, the table of one task out: a row a method, a column a head and number of labels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean, stdev
+from typing import NamedTuple
+
+from randquant.report.looks import PLAIN, Look, looks, ordered
+from randquant.report.results import Line, Results
+
+HEADS = {"linear": "Linear probe", "knn": "Nearest neighbours"}
+_HALF_A_DIGIT = 0.0005  # values are shown to a tenth of a percent
+
+
+class Column(NamedTuple):
+    """A head, and with how many labels a class it was trained."""
+
+    head: str
+    labels: str
+
+    @property
+    def words(self) -> str:
+        """ "with 5 labels a class" or "with all labels"."""
+        if self.labels == "all":
+            return "with all labels"
+        return f"with {self.labels} label{'' if self.labels == '1' else 's'} a class"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A mean and its two spreads, all between 0 and 1.
+
+    Args:
+        mean: over label draws, then over seeds.
+        draws: standard deviation over label draws, within a seed, averaged over seeds; None where nothing was drawn.
+        seeds: standard deviation of the seeds' means; None with one seed.
+        count: how many seeds.
+        each: what they are made of, by seed and draw.
+    """
+
+    mean: float
+    draws: float | None
+    seeds: float | None
+    count: int
+    each: Mapping[tuple[int, int], float]
+
+    def ahead_of(self, other: Value) -> tuple[float, float]:
+        """How far this is ahead of another value, and the standard error of that.
+
+        Seeds and draws that both have are compared one by one, since they share their labelled samples; the error is 0
+        where there is one pair.
+        """
+        gaps = [value - other.each[place] for place, value in self.each.items() if place in other.each]
+        if not gaps:
+            return self.mean - other.mean, 0.0
+        return fmean(gaps), stdev(gaps) / len(gaps) ** 0.5 if len(gaps) > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method's values; its cells stand in the order of the table's columns, None where nothing was measured."""
+
+    method: str
+    look: Look
+    plain: bool
+    cells: tuple[Value | None, ...]
+    failed: int = 0
+
+    def mean(self, column: int) -> float | None:
+        """The mean in a column."""
+        cell = self.cells[column]
+        return cell.mean if cell else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """One task's results."""
+
+    suite: str
+    domain: str
+    task: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    samples: int | None = None
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    def winners(self, column: int) -> list[Row]:
+        """The rows with the highest mean, as far as the digits shown can tell."""
+        means = [row.mean(column) for row in self.rows]
+        best = max((mean for mean in means if mean is not None), default=None)
+        if best is None:
+            return []
+        return [
+            row for row, mean in zip(self.rows, means, strict=True) if mean is not None and best - mean < _HALF_A_DIGIT
+        ]
+
+    def best(self, column: int, *, plain: bool) -> Row | None:
+        """The best plain row, or the best of those that learned something."""
+        rows = [row for row in self.rows if row.plain == plain and row.cells[column]]
+        return max(rows, key=lambda row: row.mean(column) or 0.0, default=None)
+
+    @property
+    def heads(self) -> list[tuple[str, int]]:
+        """The heads in order, with how many columns each has."""
+        heads = [column.head for column in self.columns]
+        return [(head, heads.count(head)) for head in dict.fromkeys(heads)]
+
+    @property
+    def seeds(self) -> int:
+        """The most seeds that any cell has."""
+        return max((cell.count for row in self.rows for cell in row.cells if cell), default=0)
+
+    @property
+    def draws_shown(self) -> bool:
+        """Whether any cell has a spread over label draws."""
+        return any(cell and cell.draws is not None for row in self.rows for cell in row.cells)
+
+
+def tables(results: Results) -> list[Table]:
+    """One table a suite and task, in the order in which they first appear."""
+    lines: dict[tuple[str, str], list[Line]] = defaultdict(list)
+    for line in (*results.scores, *results.failures):
+        lines[line["suite"], line["task"]].append(line)
+    return [_table(suite, task, some) for (suite, task), some in lines.items()]
+
+
+def _table(suite: str, task: str, lines: Sequence[Line]) -> Table:
+    scores = [line for line in lines if line["status"] == "ok"]
+    domain = str(next((line["domain"] for line in lines if line.get("domain")), ""))
+    columns = sorted({Column(line["head"], line["labels"]) for line in scores}, key=_place)
+    values: dict[tuple[str, Column], dict[tuple[int, int], float]] = defaultdict(dict)
+    seconds: dict[str, dict[int, float]] = defaultdict(dict)
+    for line in scores:
+        values[line["method"], Column(line["head"], line["labels"])][line["seed"], line["draw"]] = line["value"]
+        if line.get("seconds") is not None:
+            seconds[line["method"]][line["seed"]] = float(line["seconds"])
+    methods = ordered({line["method"] for line in lines})
+    seen = looks(methods, domain)
+    rows = [
+        Row(
+            method=method,
+            look=seen[method],
+            plain=method in PLAIN,
+            cells=tuple(_value(values.get((method, column), {})) for column in columns),
+            failed=sum(line["method"] == method and line["status"] != "ok" for line in lines),
+        )
+        for method in methods
+    ]
+    samples = next((int(line["samples"]) for line in scores if line.get("samples")), None)
+    times = {method: list(by_seed.values()) for method, by_seed in seconds.items()}
+    return Table(suite, domain, task, tuple(columns), tuple(rows), samples, times)
+
+
+def _place(column: Column) -> tuple[int, str, float]:
+    """Heads in their order, unknown ones last; few labels before many, all at the end."""
+    known = list(HEADS)
+    count = float(column.labels) if column.labels.isdecimal() else float("inf")
+    return known.index(column.head) if column.head in known else len(known), column.head, count
+
+
+def _value(each: Mapping[tuple[int, int], float]) -> Value | None:
+    """The mean and spreads of values by seed and draw; None where there are none."""
+    if not each:
+        return None
+    by_seed: dict[int, list[float]] = defaultdict(list)
+    for (seed, _), value in each.items():
+        by_seed[seed].append(value)
+    draws = list(by_seed.values())
+    means = [fmean(values) for values in draws]
+    spreads = [stdev(values) for values in draws if len(values) > 1]
+    return Value(
+        mean=fmean(means),
+        draws=fmean(spreads) if spreads else None,
+        seeds=stdev(means) if len(means) > 1 else None,
+        count=len(means),
+        each=each,
+    )

@@ -1,0 +1,210 @@
+"""What a user may set, as frozen dataclasses; the command line is generated from them, their docstrings are its help.
+
+Nothing here loads torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro.conf import Positional, arg
+
+from randquant.errors import UserError
+
+Pooling = Literal["masked", "all"]
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["32", "bf16", "16"]
+Schedule = Literal["constant", "cosine"]
+
+
+def _check(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise UserError(f"{name}: got {value}, must be at least {least}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSettings:
+    """The sizes of the domain-agnostic transformer."""
+
+    width: int = 96
+    """Numbers in a feature, and in every token."""
+    depth: int = 3
+    """Transformer blocks."""
+    heads: int = 4
+    """Attention heads."""
+    head_width: int = 24
+    """Numbers in a head's queries, keys and values."""
+    mlp_width: int = 192
+    """Hidden units of a block's MLP."""
+    dropout: float = 0.0
+    """Share of numbers dropped in the embedding, the attention's output and the MLP."""
+    pooling: Pooling = "masked"
+    """masked: padding is neither attended to nor averaged; all: it is both, as in the DABS benchmark."""
+    final_norm: bool = True
+    """End with a LayerNorm; the DABS benchmark has none."""
+
+    def __post_init__(self) -> None:
+        for name in ("width", "depth", "heads", "head_width", "mlp_width"):
+            _check(name, getattr(self, name), 1)
+        if not 0 <= self.dropout < 1:
+            raise UserError(f"dropout: got {self.dropout}, must be at least 0 and below 1")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> EncoderSettings:
+        """The settings whose `to_dict` gave these values."""
+        return cls(**values)
+
+
+BENCHMARK_ENCODER = EncoderSettings(
+    width=256, depth=12, heads=8, head_width=64, mlp_width=512, dropout=0.1, pooling="all", final_norm=False
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodSettings:
+    """What the self-supervised methods share."""
+
+    bins: int = 8
+    """Bins of randomized quantization."""
+    crop_smallest: float = 0.5
+    """crop: the smallest share of a grid's side that is kept."""
+    temperature: float = 0.2
+    """Temperature of the contrastive losses."""
+    projection: int = 128
+    """Width of the projection head's output."""
+
+    def __post_init__(self) -> None:
+        _check("bins", self.bins, 1)
+        _check("projection", self.projection, 1)
+        if not 0 < self.crop_smallest <= 1:
+            raise UserError(f"crop_smallest: got {self.crop_smallest}, must be above 0 and at most 1")
+        if not self.temperature > 0:
+            raise UserError(f"temperature: got {self.temperature}, must be above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PretrainSettings:
+    """Train an encoder on unlabelled data and leave it in a run directory."""
+
+    data: Positional[str]
+    """A data set of the catalogue, such as digits."""
+    method: str = "rq"
+    """none, emix, rq, or a sequential partner before it: crop+rq."""
+    out: Path
+    """The run directory to make."""
+    steps: int = 600
+    """Optimizer steps."""
+    batch: int = 128
+    """Samples a step; they are each other's negatives, so at least 2."""
+    seed: int = 0
+    """All random numbers follow from it."""
+    learning_rate: float = 1e-3
+    """AdamW's peak learning rate."""
+    weight_decay: float = 1e-4
+    """AdamW's weight decay."""
+    schedule: Schedule = "cosine"
+    """After the warm-up: constant, or half a cosine down to 0."""
+    warmup: float = 0.1
+    """Share of the steps in which the learning rate rises to its peak."""
+    encoder: EncoderSettings = field(default_factory=EncoderSettings)
+    """The encoder's sizes."""
+    options: MethodSettings = field(default_factory=MethodSettings)
+    """The method's settings."""
+    device: Device = "auto"
+    """auto takes a GPU where there is one."""
+    precision: Precision = "32"
+    """Arithmetic of the training step: 32, or mixed with bf16 or 16 bits."""
+    log_every: int = 10
+    """Steps between the lines of metrics.jsonl."""
+    watch_every: int = 100
+    """Steps between looks at the features' spread, which tells collapse."""
+    save_every: int = 500
+    """Steps between saved states."""
+    resume: bool = False
+    """Go on with the run that is in the run directory."""
+    quiet: bool = False
+    """No progress."""
+
+    def __post_init__(self) -> None:
+        _check("seed", self.seed, 0)
+        _check("batch", self.batch, 2)
+        for name in ("steps", "log_every", "watch_every", "save_every"):
+            _check(name, getattr(self, name), 1)
+        if not 0 <= self.warmup < 1:
+            raise UserError(f"warmup: got {self.warmup}, must be a share of the steps, at least 0 and below 1")
+        if not self.learning_rate > 0:
+            raise UserError(f"learning_rate: got {self.learning_rate}, must be above 0")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold."""
+        return {**asdict(self), "out": str(self.out)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> PretrainSettings:
+        """The settings whose `to_dict` gave these values."""
+        known = {one.name for one in fields(cls)}
+        plain = {name: value for name, value in values.items() if name in known}
+        plain["out"] = Path(plain["out"])
+        plain["encoder"] = EncoderSettings(**plain["encoder"])
+        plain["options"] = MethodSettings(**plain["options"])
+        return cls(**plain)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSettings:
+    """Probe frozen features: what a linear and a nearest-neighbour head read from them."""
+
+    run: Positional[str]
+    """A run directory; random for the untrained encoder; raw for the samples themselves."""
+    task: Positional[tuple[str, ...]]
+    """Data sets with labels, such as digits."""
+    seed: int = 0
+    """Names the validation part, the draws of the few labels, and the weights of a random encoder."""
+    draws: int = 5
+    """How many times the few labels are drawn."""
+    device: Device = "auto"
+    """auto takes a GPU where there is one."""
+    quiet: bool = False
+    """No table."""
+
+    def __post_init__(self) -> None:
+        _check("seed", self.seed, 0)
+        _check("draws", self.draws, 1)
+        if not self.task:
+            raise UserError("task: got none, needs a data set with labels, such as digits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuickstartSettings:
+    """Train by e-Mix, RQ and crop + RQ on real digits, probe the features, and write a report."""
+
+    out: Path = Path("runs/quickstart")
+    """The folder for results, runs and report. What is finished there is not done again."""
+    seeds: int = 1
+    """Everything is done from so many seeds; the spread over them goes into the table."""
+    steps: int = PretrainSettings.steps
+    """Optimizer steps of each training."""
+    device: Device = "auto"
+    """auto takes a GPU where there is one."""
+    quiet: bool = False
+    """No progress."""
+
+    def __post_init__(self) -> None:
+        _check("seeds", self.seeds, 1)
+        _check("steps", self.steps, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportSettings:
+    """Write the page of a folder of results again."""
+
+    folder: Positional[Path]
+    """What quickstart left."""
+    out: Annotated[Path | None, arg(aliases=["-o"])] = None
+    """The page; by default report.html in the folder."""

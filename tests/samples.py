@@ -1,0 +1,42 @@
+"""One small spec of every kind, and random samples that fit a spec."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from randquant.data import Batch
+from randquant.settings import EncoderSettings
+from randquant.spec import Grid, Spec, Table, Tokens
+
+SMALL = EncoderSettings(width=16, depth=2, heads=2, head_width=5, mlp_width=24, dropout=0.1)
+SPECS = {
+    "1d": Spec((Grid(2, (12,), (4,)),)),
+    "2d": Spec((Grid(3, (4, 6), (2, 3)),)),
+    "3d": Spec((Grid(1, (4, 4, 2), (2, 2, 1)),)),
+    "tokens": Spec((Tokens(11, 6, padding=0),)),
+    "table": Spec((Table(3, (4, 2), limits=((0, 1), (-1, 1), (0, 2))),)),
+    "categories": Spec((Table(0, (4, 2)),)),
+    "image+text": Spec((Grid(3, (4, 6), (2, 3)), Tokens(11, 6, padding=0))),
+}
+
+
+def sample(spec: Spec, count: int = 5) -> tuple[Tensor, ...]:
+    generator = torch.Generator().manual_seed(1)
+    inputs = []
+    for one in spec.inputs:
+        if isinstance(one, Tokens):
+            ids = torch.randint(1, one.vocabulary, (count, one.length), generator=generator)
+            ids[1:, -2:] = 0  # all but the first sample are short
+            inputs.append(ids)
+        elif isinstance(one, Table):
+            codes = [torch.randint(codes, (count, 1), generator=generator).float() for codes in one.categories]
+            inputs.append(torch.cat([torch.rand(count, one.columns, generator=generator), *codes], dim=1))
+        else:
+            inputs.append(torch.rand(count, *one.shape, generator=generator))
+    return tuple(inputs)
+
+
+def batch(spec: Spec, count: int = 5) -> Batch:
+    """The same samples, with ids that are not their rows."""
+    return Batch(torch.arange(count) * 7 + 3, sample(spec, count))

@@ -1,0 +1,59 @@
+"""The GPU backend: its kernels in triton's interpreter, through triton's compiler, and on a GPU where there is one."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+HERE = Path(__file__).parent
+needs_triton = pytest.mark.skipif(
+    importlib.util.find_spec("triton") is None, reason="triton is not installed; torch brings it along on Linux"
+)
+needs_gpu = pytest.mark.skipif(
+    not torch.cuda.is_available(), reason="no GPU here: the triton kernels ran in triton's interpreter instead"
+)
+
+
+def run_apart(file: str, folder: Path, **variables: str) -> None:
+    """Run a file of tests in a process of its own, for what triton reads once and keeps."""
+    environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / file)],
+        env={**environment, "OMP_NUM_THREADS": "1", "TRITON_CACHE_DIR": str(folder), **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "skipped" not in done.stdout.splitlines()[-1]
+
+
+@needs_triton
+def test_the_interpreter_agrees_with_the_definition(tmp_path: Path) -> None:
+    run_apart("triton_cases.py", tmp_path, TRITON_INTERPRET="1")
+
+
+@needs_triton
+def test_the_compiler_takes_the_kernels(tmp_path: Path) -> None:
+    run_apart("triton_compiles.py", tmp_path)
+
+
+@needs_triton
+@needs_gpu
+def test_the_gpu_agrees_with_the_definition(tmp_path: Path) -> None:
+    run_apart("triton_cases.py", tmp_path)
+
+
+def test_other_backends_leave_it_unloaded() -> None:
+    code = (
+        "import sys, torch; from randquant import randomized_quantize\n"
+        "for backend in ('reference', 'torch'): randomized_quantize(torch.rand(2, 3, 4), backend=backend)\n"
+        "assert not [name for name in sys.modules if name.startswith('randquant.quantize.gpu_')]"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

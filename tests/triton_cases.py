@@ -1,0 +1,179 @@
+"""Tensors in, the GPU backend compared with the definition; `test_triton.py` runs this file in a process of its own.
+
+With TRITON_INTERPRET=1, which triton reads as it is imported, the kernels run on the CPU; without, on the GPU.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from randquant import randomized_quantize
+from randquant.quantize import gpu_triton, operation, reference
+from randquant.quantize.scope import FLOATS, INTEGERS
+
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+DEVICE = "cpu" if INTERPRETED else "cuda"
+if INTERPRETED:
+    operation._BACKENDS["triton"] = ("gpu_triton", "triton", "cpu")
+
+# The interpreter computes with numpy, which warns where ranges of nothing give inf - inf.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+
+def numbers(shape: tuple[int, ...], dtype: torch.dtype, scale: float, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    if dtype in INTEGERS:
+        info = torch.iinfo(dtype)
+        most = min(info.max, max(2, int(scale)))
+        return torch.randint(max(info.min, -most), most, shape, generator=generator).to(dtype)
+    scale = min(scale, torch.finfo(dtype).max / 8)
+    return (torch.randn(shape, generator=generator, dtype=torch.float64) * scale).to(dtype)
+
+
+def laid_out(x: Tensor, layout: str) -> Tensor:
+    """The same numbers on the device, in another place in memory."""
+    x = x.to(DEVICE)
+    if layout == "channels side by side":
+        return x.movedim(1, -1).contiguous().movedim(-1, 1)
+    if layout == "samples side by side":
+        return x.movedim(0, -1).contiguous().movedim(-1, 0)
+    if layout == "apart":
+        return x.new_zeros([2 * size for size in x.shape])[tuple(slice(1, None, 2) for _ in x.shape)].copy_(x)
+    if layout == "gap":
+        return x.new_zeros([*x.shape[:-1], x.shape[-1] + 3])[..., 1 : x.shape[-1] + 1].copy_(x)
+    return x.clone()
+
+
+def assert_agree(x: Tensor, target: str, seed: int = 0, **arguments: object) -> None:
+    """Compare with the definition, bit for bit; the target is a layout, or "in place"."""
+    on_cpu = torch.empty_like(x, device="cpu").copy_(x)
+    expected = randomized_quantize(
+        on_cpu, **arguments, generator=torch.Generator().manual_seed(seed), backend="reference"
+    )
+    out = x if target == "in place" else laid_out(torch.full_like(on_cpu, 77), target)
+    randomized_quantize(x, **arguments, generator=torch.Generator().manual_seed(seed), backend="triton", out=out)
+    torch.testing.assert_close(out.cpu(), expected, rtol=0, atol=0, equal_nan=True)
+
+
+LAYOUTS = ("elements side by side", "channels side by side", "samples side by side", "apart", "gap")
+
+
+@settings(deadline=None, max_examples=100, derandomize=True, database=None)
+@given(
+    shape=st.sampled_from([(2, 3, 40), (2, 9, 5, 4), (1, 2, 1100), (3, 2, 1), (2, 33), (1, 9, 70), (2, 20, 3)]),
+    dtype=st.sampled_from(FLOATS + INTEGERS),
+    layout=st.sampled_from(LAYOUTS),
+    target=st.sampled_from([*LAYOUTS, "in place"]),
+    bins=st.one_of(st.integers(1, 20), st.just((2, 9)), st.sampled_from([1, 2, 8, 32, 64])),
+    scale=st.sampled_from([1e-9, 1e-4, 1.0, 300.0, 1e9, 1e30]),
+    per=st.sampled_from(["channel", "channel", "sample", "batch"]),
+    edges=st.sampled_from(["random", "random", "uniform"]),
+    values=st.sampled_from(["random", "random", "midpoint"]),
+    p=st.sampled_from([1.0, 0.5]),
+    limits=st.sampled_from([None, None, (-1.0, 1.0), (-1e30, 1e30), (3.0, 3.0)]),
+    special=st.sampled_from(["none", "some", "constant", "nothing finite", "extremes"]),
+    seed=st.integers(0, 2**31),
+)
+def test_agrees_with_the_definition(
+    shape: tuple[int, ...],
+    dtype: torch.dtype,
+    layout: str,
+    target: str,
+    bins: int | tuple[int, int],
+    scale: float,
+    per: str,
+    edges: str,
+    values: str,
+    p: float,
+    limits: tuple[float, float] | None,
+    special: str,
+    seed: int,
+) -> None:
+    x = numbers(shape, dtype, scale, seed)
+    flat = x.view(-1)
+    if special == "constant":
+        x[:, 0] = x[0, 0].flatten()[0]
+    elif special == "extremes":
+        info = torch.finfo(dtype) if dtype in FLOATS else torch.iinfo(dtype)
+        flat[seed % flat.numel()], flat[seed // 2 % flat.numel()] = info.max, info.min
+    elif dtype in FLOATS and special == "some":
+        for i, value in enumerate([math.nan, math.inf, -math.inf]):
+            flat[seed // (i + 1) % flat.numel()] = value
+    elif dtype in FLOATS and special == "nothing finite":
+        x[0, 0] = [math.nan, math.inf][seed % 2]
+    if math.prod(shape[2:]) == 1:
+        limits = limits or (-0.5, 0.8)
+    arguments = {"bins": bins, "per": per, "edges": edges, "values": values, "p": p, "limits": limits}
+    assert_agree(laid_out(x, layout), target, seed, **arguments)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float64, torch.uint8, torch.int64])
+@pytest.mark.parametrize("limits", [None, (-40.0, 20.0)])
+def test_several_programs_share_a_scope(dtype: torch.dtype, limits: tuple[float, float] | None) -> None:
+    x = numbers((1, 1, 20_001), dtype, 100.0, 1)
+    if dtype in FLOATS:
+        x[0, 0, :9000] = math.nan  # the first of them find nothing finite
+    assert gpu_triton._plan(x.to(DEVICE)).parts > 1
+    assert_agree(x.to(DEVICE), "in place", limits=limits)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_offsets_of_64_bits(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_triton, "WIDE", 0)
+    x = laid_out(numbers((2, 3, 1100), torch.float32, 1.0, 2), layout)
+    assert gpu_triton._plan(x).offsets == torch.int64
+    assert_agree(x, "elements side by side")
+
+
+@pytest.mark.parametrize("dtype", FLOATS + INTEGERS)
+@pytest.mark.parametrize("shape", [(2, 3, 50), (1, 1, 20_000)])
+def test_measures_as_the_definition(dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+    x = numbers(shape, dtype, 1e30, 3)
+    if dtype in FLOATS:
+        x[0, 0, :30] = math.inf
+        x[-1, -1] = math.nan
+    for layout in LAYOUTS:
+        got = gpu_triton.measure(laid_out(x, layout))
+        for end, expected in zip(got, reference.measure(x), strict=True):
+            torch.testing.assert_close(end.cpu(), expected, rtol=0, atol=0)
+
+
+def test_more_scopes_than_a_program_takes() -> None:
+    x = numbers((150, 2), torch.float32, 1.0, 4)
+    for bins in (4, (2, 5)):
+        assert_agree(x.to(DEVICE), "in place", bins=bins, p=0.7, limits=(-1.0, 1.0))
+    assert_agree(laid_out(numbers((1, 300, 4), torch.uint8, 300.0, 5), "channels side by side"), "gap", bins=3)
+
+
+def test_whole_numbers_that_are_no_float64() -> None:
+    most = torch.iinfo(torch.int64)
+    for ends in ((most.min, most.max), (2**53 + 1, 2**53 + 33), (most.max - 5000, most.max), (most.min, -3)):
+        x = torch.tensor([ends[0] + (ends[1] - ends[0]) * i // 40 for i in range(41)]).view(1, 1, 41)
+        for limits in (None, (-1e30, 1e30), (-(2.0**63), 2.0**63)):
+            assert_agree(x.to(DEVICE), "apart", bins=6, limits=limits)
+
+
+@pytest.mark.parametrize("processors", [1, 132])
+@pytest.mark.parametrize("shape", [(1, 1, 10**6), (64, 3, 50_176), (128, 256, 197), (4096, 30, 1), (2, 2, 5)])
+@pytest.mark.parametrize("layout", ["rows", "columns"])
+def test_programs_cover_everything_once(
+    processors: int, shape: tuple[int, int, int], layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu_triton, "_processors", lambda device: processors)
+    b, c, n = shape
+    x = torch.empty(shape, device="meta") if layout == "rows" else torch.empty(b, n, c, device="meta").mT
+    plan = gpu_triton._plan(x)
+    assert plan.parts * plan.reach >= n > (plan.parts - 1) * plan.reach
+    assert plan.reach % plan.along == 0
+    assert plan.programs == b * -(-c // plan.across) * plan.parts
+    busy = plan.programs >= 2 * processors
+    assert busy or plan.reach == plan.along  # nothing is left to share out
+    assert plan.across * plan.along <= 8192
+    assert 1 <= plan.warps <= 8
