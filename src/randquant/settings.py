@@ -104,7 +104,7 @@ class PretrainSettings:
     """Samples a step; they are each other's negatives, so at least 2."""
     seed: int = 0
     """All random numbers follow from it."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """AdamW's peak learning rate."""
     weight_decay: float = 1e-4
     """AdamW's weight decay."""

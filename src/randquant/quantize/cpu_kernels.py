@@ -19,7 +19,7 @@ from numba.extending import intrinsic
 FLOAT32, FLOAT64, FLOAT16, BFLOAT16, INTEGER = range(5)
 GROUP = 8  # thresholds that a pass over a block keeps in registers
 BLOCK = 2048  # elements of a block: the steps of it fit the first-level cache
-TILE = 128  # columns whose thresholds fit the first-level cache
+TILE = 256  # columns of a tile: wide enough that memory is read in streams, and known to the compiler
 
 
 class Form(NamedTuple):
@@ -109,32 +109,27 @@ def _half_bits(value, kind):
 
 @njit(nogil=True, cache=True)
 def _threshold(edge, form):
-    """The smallest key whose number is at or above the edge, and whether there is one."""
+    """The smallest key of a half type or of integers at or above the edge, and whether there is one."""
     lowest, highest = np.int64(form.lowest), np.int64(form.highest)
     if form.kind == INTEGER:
         edge = np.ceil(edge)
         if edge >= np.float64(highest) + 1.0:
             return highest, False
         return (np.int64(edge) if edge > np.float64(lowest) else lowest), True
-    if form.kind in (FLOAT32, FLOAT64):
-        key = np.int64(_order(np.int64(_bits_of(edge)), form))
-    else:
-        if abs(edge) > 3.4e38:
-            return (lowest, True) if edge < 0 else (highest, False)
-        edge = type(edge)(_snap(edge, form.kind, True))
-        if form.kind == FLOAT16 and abs(edge) > 65504.0:
-            return (lowest, True) if edge < 0 else (highest, False)
-        key = np.int64(_order(_half_bits(edge, form.kind), form))
+    if abs(edge) > 3.4e38:
+        return (lowest, True) if edge < 0 else (highest, False)
+    edge = type(edge)(_snap(edge, form.kind, True))
+    if form.kind == FLOAT16 and abs(edge) > 65504.0:
+        return (lowest, True) if edge < 0 else (highest, False)
     if edge == 0:
         return np.int64(-1), True  # the key of -0.0, which is not below 0.0
+    key = np.int64(_order(_half_bits(edge, form.kind), form))
     return key, key <= highest
 
 
 @njit(nogil=True, cache=True)
 def _code(value, kind, low_end, high_end):
-    """The output bits of a bin's value; integers are rounded half to even and clamped."""
-    if kind in (FLOAT32, FLOAT64):
-        return np.int64(_bits_of(value))
+    """The bits of a bin's value in a half type, or as an integer, rounded half to even and clamped."""
     if kind in (FLOAT16, BFLOAT16):
         return _half_bits(type(value)(_snap(value, kind, False)), kind)
     value = np.rint(value)
@@ -153,38 +148,49 @@ def _rounded_end(limit, form):
 
 
 @njit(nogil=True, cache=True)
-def _codebook(low, high, draws, s, form, low_end, high_end, thresholds, codes, column):
+def _codebook(low, high, u, v, count, s, form, low_end, high_end, thresholds, codes, column, bounds, inside):
     """Fill thresholds [K, column] and codes [K + 1, column] of scope s; see `reference.quantize_scope`.
 
-    low, high are its limits; low_end, high_end what integer outputs are clamped to.
+    low, high are its limits; low_end, high_end what integer outputs are clamped to; bounds [R + 1] and inside [R]
+    are scratch, for where bins begin and end, and for their values.
     """
-    u, v = draws.u, draws.v
-    real = u.dtype.type
-    count = draws.bins[s] if draws.bins.size else u.shape[1] + 1
+    real, kind_of = u.dtype.type, codes.dtype.type
+    # Given limits may lie beyond the type; its values do not.
+    least, most = _number(np.int64(form.lowest), form, low), _number(np.int64(form.highest), form, low)
     quarter = max(abs(low), abs(high)) >= real(np.finfo(u.dtype).max / 4)
     scale, unscale = (real(0.25), real(4.0)) if quarter else (real(1.0), real(1.0))
     low, high = real(low * scale), real(high * scale)
     span = real(high - low)
     exact = form.kind == INTEGER or 0 < span < real(1e-3)
-    top = high if exact else real(high + real(1e-6))
-    # Given limits may lie beyond the type; its values do not.
-    least, most = _number(np.int64(form.lowest), form, low), _number(np.int64(form.highest), form, low)
-    left = low
-    reached = True
-    for j in range(count):
-        right = real(real(u[s, j] * span) + low) if j < count - 1 else top
-        middle = real(real(left + right) * real(0.5))
-        inside = real(left + real(v[s, j] * real(right - left))) if v.size else middle
-        inside = real(inside * unscale)
-        if form.kind != INTEGER:
-            inside = min(max(inside, least), most)
-        code = _code(inside, form.kind, low_end, high_end)
-        codes[j, column] = code if reached else codes[j - 1, column]
-        left = right
-        if j < count - 1:
-            key, exists = _threshold(real(right * unscale), form)
-            reached = reached and exists
-            thresholds[j, column] = key if reached else form.highest
+    bounds[0], bounds[count] = low, high if exact else real(high + real(1e-6))
+    for j in range(count - 1):
+        bounds[j + 1] = real(real(u[s, j] * span) + low)
+    if v.size:
+        for j in range(count):
+            inside[j] = real(bounds[j] + real(v[s, j] * real(bounds[j + 1] - bounds[j])))
+    else:
+        for j in range(count):
+            inside[j] = real(real(bounds[j] + bounds[j + 1]) * real(0.5))
+
+    if form.kind in (FLOAT32, FLOAT64):
+        for j in range(count):
+            codes[j, column] = kind_of(_bits_of(min(max(real(inside[j] * unscale), least), most)))
+        for j in range(count - 1):
+            edge = real(bounds[j + 1] * unscale)
+            key = kind_of(_order(kind_of(_bits_of(edge)), form))
+            thresholds[j, column] = key if edge != 0 else kind_of(-1)  # the key of -0.0, which is not below 0.0
+    else:
+        reached = True
+        for j in range(count):
+            value = real(inside[j] * unscale)
+            if form.kind != INTEGER:
+                value = min(max(value, least), most)
+            code = _code(value, form.kind, low_end, high_end)
+            codes[j, column] = code if reached else codes[j - 1, column]
+            if j < count - 1:
+                key, exists = _threshold(real(bounds[j + 1] * unscale), form)
+                reached = reached and exists
+                thresholds[j, column] = key if reached else form.highest
     for j in range(count - 1, thresholds.shape[0]):  # thresholds that change nothing
         thresholds[j, column] = form.highest
         codes[j + 1, column] = codes[j, column]
@@ -287,22 +293,66 @@ def _span_across(row, least, most, form):
 
 
 @njit(nogil=True, cache=True)
+def _raised_across(key, code, t, c, w):
+    """As `_raised`, for column w of flat rows of TILE: a group's thresholds t and codes c."""
+    threshold, raised = t[w], c[w]
+    code = raised if key >= threshold else code
+    threshold, raised = t[TILE + w], c[TILE + w]
+    code = raised if key >= threshold else code
+    threshold, raised = t[2 * TILE + w], c[2 * TILE + w]
+    code = raised if key >= threshold else code
+    threshold, raised = t[3 * TILE + w], c[3 * TILE + w]
+    code = raised if key >= threshold else code
+    threshold, raised = t[4 * TILE + w], c[4 * TILE + w]
+    code = raised if key >= threshold else code
+    threshold, raised = t[5 * TILE + w], c[5 * TILE + w]
+    code = raised if key >= threshold else code
+    threshold, raised = t[6 * TILE + w], c[6 * TILE + w]
+    code = raised if key >= threshold else code
+    threshold, raised = t[7 * TILE + w], c[7 * TILE + w]
+    return raised if key >= threshold else code
+
+
+@njit(nogil=True, cache=True)
 def _map_across(row, dest, thresholds, codes, form, keys, chosen):
-    """Quantize a row [W] whose element w has thresholds [:, w] and codes [:, w]; keys and chosen are scratch [W]."""
+    """Quantize a row [at most TILE] whose element w has thresholds [:, w] and codes [:, w], both flat."""
     kind_of = row.dtype.type
     size = row.shape[0]
-    first = codes[0][:size]
-    for w in range(size):
-        keys[w] = kind_of(_order(row[w], form))
-        chosen[w] = first[w]
-    for j in range(thresholds.shape[0]):
-        t, c = thresholds[j][:size], codes[j + 1][:size]
+    raised = codes[TILE:]
+    last = thresholds.shape[0] - GROUP * TILE
+    if last == 0:
         for w in range(size):
-            raised, code = c[w], chosen[w]
-            chosen[w] = raised if keys[w] >= t[w] else code
+            bits = row[w]
+            key = kind_of(_order(bits, form))
+            code = _raised_across(key, codes[w], thresholds, raised, w)
+            dest[w] = code if form.lowest <= key <= form.highest else bits
+        return
     for w in range(size):
-        bits, code = row[w], chosen[w]
-        dest[w] = code if form.lowest <= keys[w] <= form.highest else bits
+        key = kind_of(_order(row[w], form))
+        keys[w] = key
+        chosen[w] = _raised_across(key, codes[w], thresholds, raised, w)
+    for g in range(GROUP * TILE, last, GROUP * TILE):
+        t, c = thresholds[g:], raised[g:]
+        for w in range(size):
+            chosen[w] = _raised_across(keys[w], chosen[w], t, c, w)
+    t, c = thresholds[last:], raised[last:]
+    for w in range(size):
+        bits, key = row[w], keys[w]
+        code = _raised_across(key, chosen[w], t, c, w)
+        dest[w] = code if form.lowest <= key <= form.highest else bits
+
+
+@njit(nogil=True, cache=True)
+def _scratch(size, like):
+    """Memory for `size` elements of the type of an array, from the start of a cache line on."""
+    memory = np.empty(size + 64 // like.itemsize, like.dtype)
+    return memory[-memory.ctypes.data % 64 // like.itemsize :][:size]
+
+
+@njit(nogil=True, cache=True)
+def _padded(count):
+    """A number of thresholds in whole groups."""
+    return max(GROUP, -(-count // GROUP) * GROUP)
 
 
 @njit(nogil=True, cache=True)
@@ -315,11 +365,13 @@ def quantize_rows(start, stop, x, out, channels, n, strides, form, draws):
         strides: of samples and channels in x, then in out.
     """
     kind_of = x.dtype.type
-    like = draws.u.dtype.type(0)
-    padded = max(GROUP, -(-draws.u.shape[1] // GROUP) * GROUP)
-    thresholds, codes = np.empty((padded, 1), x.dtype), np.empty((padded + 1, 1), x.dtype)
-    t, c = thresholds.reshape(-1), codes.reshape(-1)
-    keys, chosen = np.empty(BLOCK, x.dtype), np.empty(BLOCK, x.dtype)
+    u, v, bins, lows, highs = draws.u, draws.v, draws.bins, draws.low, draws.high
+    like = u.dtype.type(0)
+    padded = _padded(u.shape[1])
+    t, c = _scratch(padded, x), _scratch(padded + 1, x)
+    thresholds, codes = t.reshape(padded, 1), c.reshape(padded + 1, 1)
+    bounds, inside = np.empty(u.shape[1] + 2, u.dtype), np.empty(u.shape[1] + 1, u.dtype)
+    keys, chosen = _scratch(BLOCK, x), _scratch(BLOCK, x)
     every, table = np.empty(256, x.dtype), np.empty(256, x.dtype)
     for i in range(256):
         every[i] = kind_of(i)
@@ -330,8 +382,8 @@ def quantize_rows(start, stop, x, out, channels, n, strides, form, draws):
         if draws.applied.size and not draws.applied[s]:
             dest[:] = row
             continue
-        if draws.low.size:
-            low, high = draws.low[s], draws.high[s]
+        if lows.size:
+            low, high = lows[s], highs[s]
             low_end, high_end = _rounded_end(low, form), _rounded_end(high, form)
         else:
             least, most = _finite_span(row, form)
@@ -340,7 +392,8 @@ def quantize_rows(start, stop, x, out, channels, n, strides, form, draws):
                 continue
             low_end, high_end = np.int64(least), np.int64(most)
             low, high = _number(low_end, form, like), _number(high_end, form, like)
-        _codebook(low, high, draws, s, form, low_end, high_end, thresholds, codes, 0)
+        count = bins[s] if bins.size else u.shape[1] + 1
+        _codebook(low, high, u, v, count, s, form, low_end, high_end, thresholds, codes, 0, bounds, inside)
         if x.itemsize == 1:  # every value there is, once; then one look-up an element
             _map_row(every, table, t, c, form, keys, chosen)
             for i in range(n):
@@ -355,23 +408,26 @@ def quantize_columns(start, stop, x, out, channels, n, strides, form, draws, wid
 
     Args as in `quantize_rows`, but:
         strides: of samples and elements in x, then in out; channels lie side by side.
-        width: columns of a tile.
+        width: columns of a tile, at most TILE.
         repeats: how many elements of each channel make one row, 1 unless the array is dense and C small. A row is
-            then repeats x C wide, and the loops over it stay long.
+            then repeats x C wide, at most TILE, and the loops over it stay long.
     """
-    like = draws.u.dtype.type(0)
+    u, v, bins, lows, highs = draws.u, draws.v, draws.bins, draws.low, draws.high
+    like = u.dtype.type(0)
     tiles, rows = -(-channels // width), -(-n // repeats)
-    wide = width * repeats
-    thresholds, codes = np.empty((draws.u.shape[1], wide), x.dtype), np.empty((draws.u.shape[1] + 1, wide), x.dtype)
-    least, most = np.empty(wide, x.dtype), np.empty(wide, x.dtype)
-    keys, chosen = np.empty(wide, x.dtype), np.empty(wide, x.dtype)
+    padded = _padded(u.shape[1])
+    t, c = _scratch(padded * TILE, x), _scratch((padded + 1) * TILE, x)
+    thresholds, codes = t.reshape(padded, TILE), c.reshape(padded + 1, TILE)
+    bounds, inside = np.empty(u.shape[1] + 2, u.dtype), np.empty(u.shape[1] + 1, u.dtype)
+    least, most = _scratch(TILE, x), _scratch(TILE, x)
+    keys, chosen = _scratch(TILE, x), _scratch(TILE, x)
     for tile in range(start, stop):
         b, first = tile // tiles, tile % tiles * width
         columns = min(width, channels - first)
         source, target = x[b * strides[0] + first :], out[b * strides[2] + first :]
         applied = draws.applied.size == 0 or draws.applied[b * channels]
         if applied:
-            if not draws.low.size:
+            if not lows.size:
                 least[:], most[:] = form.highest, form.lowest
                 for i in range(rows):
                     size = columns * min(repeats, n - i * repeats)
@@ -379,17 +435,19 @@ def quantize_columns(start, stop, x, out, channels, n, strides, form, draws, wid
                 for w in range(columns, columns * repeats):
                     least[w % columns] = min(least[w % columns], least[w])
                     most[w % columns] = max(most[w % columns], most[w])
-            for c in range(columns):
-                s = b * channels + first + c
-                if draws.low.size:
-                    low, high = draws.low[s], draws.high[s]
+            for column in range(columns):
+                s = b * channels + first + column
+                if lows.size:
+                    low, high = lows[s], highs[s]
                     low_end, high_end = _rounded_end(low, form), _rounded_end(high, form)
                 else:
                     # Without a finite element the codes are never chosen, and any will do.
-                    empty = least[c] > most[c]
-                    low_end, high_end = np.int64(0 if empty else least[c]), np.int64(0 if empty else most[c])
+                    empty = least[column] > most[column]
+                    low_end = np.int64(0 if empty else least[column])
+                    high_end = np.int64(0 if empty else most[column])
                     low, high = _number(low_end, form, like), _number(high_end, form, like)
-                _codebook(low, high, draws, s, form, low_end, high_end, thresholds, codes, c)
+                count = bins[s] if bins.size else u.shape[1] + 1
+                _codebook(low, high, u, v, count, s, form, low_end, high_end, thresholds, codes, column, bounds, inside)
             for j in range(codes.shape[0]):
                 for w in range(columns, columns * repeats):
                     codes[j, w] = codes[j, w - columns]
@@ -399,7 +457,7 @@ def quantize_columns(start, stop, x, out, channels, n, strides, form, draws, wid
             size = columns * min(repeats, n - i * repeats)
             row, dest = source[i * repeats * strides[1] :][:size], target[i * repeats * strides[3] :][:size]
             if applied:
-                _map_across(row, dest, thresholds, codes, form, keys, chosen)
+                _map_across(row, dest, t, c, form, keys, chosen)
             else:
                 dest[:] = row
 

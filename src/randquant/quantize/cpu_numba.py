@@ -8,6 +8,7 @@ choose each element's output bits. A scope is read from memory once, for its ran
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import threading
 from collections.abc import Callable
@@ -39,12 +40,12 @@ def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None
     batch, channels, n = x.shape
     form = _form(x.dtype)
     draws = _draws(x, fractions, limits)
-    if _side_by_side(x, 2) and _side_by_side(out, 2):
+    if n > 1 and _side_by_side(x, 2) and _side_by_side(out, 2):
         strides = (x.stride(0), x.stride(1), out.stride(0), out.stride(1))
         _share(kernels.quantize_rows, batch * channels, _bits(x), _bits(out), channels, n, strides, form, draws)
     elif _side_by_side(x, 1) and _side_by_side(out, 1):
         dense = x.stride(2) == out.stride(2) == channels
-        repeats = max(1, kernels.TILE // channels) if dense else 1
+        repeats = _repeats(channels) if dense else 1
         width = min(channels, kernels.TILE)
         strides = (x.stride(0), x.stride(2), out.stride(0), out.stride(2))
         shape = (channels, n, strides, form, draws, width, repeats)
@@ -93,6 +94,12 @@ def _draws(x: Tensor, fractions: Fractions, limits: Limits | None) -> Draws:
         low=empty if limits is None else limits[0].contiguous().view(-1).numpy(),
         high=empty if limits is None else limits[1].contiguous().view(-1).numpy(),
     )
+
+
+def _repeats(channels: int) -> int:
+    """How many elements of each of few channels to take as one row: a row of whole vectors, then a long one."""
+    counts = range(1, max(1, kernels.TILE // channels) + 1)
+    return max(counts, key=lambda count: (math.gcd(count * channels, 64), count))
 
 
 def _side_by_side(x: Tensor, dimension: int) -> bool:

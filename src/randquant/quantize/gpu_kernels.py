@@ -41,7 +41,7 @@ def measure(
 
 @triton.jit(do_not_specialize=["most_bins"])
 def quantize(
-    x, out, edges, values, bins, applied, lows, highs, channels, n, parts, reach, most_bins,
+    x, out, edges, values, applied, lows, highs, channels, n, parts, reach, most_bins,
     x_b, x_c, x_n, out_b, out_c, out_n,
     WORK: tl.constexpr, QUARTER: tl.constexpr, ENDS: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr,
     INDEX: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_N: tl.constexpr,
@@ -50,7 +50,8 @@ def quantize(
 
     Args:
         x, out: [B, C, N] with strides x_b, x_c, x_n and out_b, out_c, out_n.
-        edges, values, bins, applied: the fields of `Fractions`, rows of most_bins - 1 and most_bins side by side.
+        edges, values, applied: the fields of `Fractions`, rows of most_bins - 1 and of most_bins side by side; scopes
+            of fewer bins have edges at inf.
         lows, highs: [S] of type ENDS where they were measured, of type WORK where they were given; None measures
             them here, which takes parts = 1.
         parts, reach: how many programs share a scope, and the elements of one.
@@ -77,7 +78,6 @@ def quantize(
     span = high - low
     top = high if kind.is_int() else tl.where((span > 0) & (span < 1e-3), high, high + 1e-6)
 
-    count = most_bins if bins is None else tl.load(bins + scope, mask=exists, other=1).to(tl.int32)
     changed = exists if applied is None else tl.load(applied + scope, mask=exists, other=0) != 0
     along = tl.arange(0, BLOCK_N)[None, :].to(INDEX)
     source = x + (c * x_c)[:, None] + along * x_n
@@ -85,6 +85,8 @@ def quantize(
     for start in range(first, tl.minimum(first + reach, n), BLOCK_N):
         inside = exists[:, None] & (start + along < n)
         number = tl.load(source + start * x_n, mask=inside, other=0)
+        if kind.is_int():
+            number = number.to(ENDS)  # choosing among bytes would pack and unpack them at every bin
         work = number.to(WORK)
         chosen = number
         # Edges and values are computed anew for every tile: there may be any number of bins, and what a loop picks by
@@ -92,9 +94,9 @@ def quantize(
         left = low
         begin = tl.full([BLOCK_C], float("-inf"), WORK)
         for j in range(most_bins):
-            more = j + 1 < count
-            u = tl.load(edges + scope * (most_bins - 1) + j, mask=exists & more, other=0).to(WORK)
-            edge = tl.where(more, u * span + low, float("inf"))
+            drawn = exists & (j < most_bins - 1)
+            u = tl.load(edges + scope * (most_bins - 1) + j, mask=drawn, other=float("inf")).to(WORK)
+            edge = tl.where(u < float("inf"), u * span + low, float("inf"))
             right = tl.minimum(edge, top)
             if values is None:
                 value = (left + right) * 0.5
@@ -105,7 +107,8 @@ def quantize(
             chosen = tl.where(work >= begin[:, None], code[:, None], chosen)
             left = edge
             begin = tl.where(huge, edge * 4, edge)
-        tl.store(target + start * out_n, tl.where(changed[:, None] & _finite(work), chosen, number), mask=inside)
+        result = tl.where(changed[:, None] & _finite(work), chosen, number)
+        tl.store(target + start * out_n, result.to(kind), mask=inside)
 
 
 @triton.jit
@@ -148,16 +151,20 @@ def _code(
     value, least, most,
     kind: tl.constexpr, ENDS: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr,
 ):  # fmt: skip
-    """A bin's value as an element of x; integers are rounded half to even and clamped to least and most."""
+    """A bin's value as an element of x; as one of ENDS, half to even, from least to most, where x holds integers."""
     if kind.is_int():
-        return tl.minimum(tl.maximum(_whole(value, ENDS, LOWEST, HIGHEST), least), most).to(kind)
-    value = tl.minimum(tl.maximum(value, LOWEST), HIGHEST)  # given limits may lie beyond the type
-    if kind == tl.bfloat16:
-        # Rounded in its bits, half to even: triton's interpreter rounds some numbers to the wrong power of two.
-        bits = value.to(tl.uint32, bitcast=True)
-        bits = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
-        return bits.to(tl.uint16).to(tl.bfloat16, bitcast=True)
-    return value.to(kind)
+        return tl.minimum(tl.maximum(_whole(value, ENDS, LOWEST, HIGHEST), least), most)
+    else:  # the compiler wants one type of all that is returned outside of branches
+        value = tl.minimum(tl.maximum(value, LOWEST), HIGHEST)  # given limits may lie beyond the type
+        return _rounded_to_bfloat16(value) if kind == tl.bfloat16 else value.to(kind)
+
+
+@triton.jit
+def _rounded_to_bfloat16(value):
+    """Half to even, in the bits: triton's interpreter rounds some numbers to the wrong power of two."""
+    bits = value.to(tl.uint32, bitcast=True)
+    bits = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+    return bits.to(tl.uint16).to(tl.bfloat16, bitcast=True)
 
 
 @triton.jit

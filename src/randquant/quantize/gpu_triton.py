@@ -42,12 +42,13 @@ def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None
         low, high = (limit.reshape(-1).contiguous() for limit in limits)
     elif plan.parts > 1:
         low, high = _ends(x, plan)
-    edges, values, bins, applied = (None if part is None else part.contiguous() for part in fractions)
+    drawn = fractions.edges, fractions.values, fractions.applied
     work = arithmetic(x.dtype)
     _launch(
         kernels.quantize,
         plan,
-        *(x, out, edges, values, bins, applied, low, high),
+        x,
+        *(out, *(None if part is None else part.contiguous() for part in drawn), low, high),
         *(*x.shape[1:], plan.parts, plan.reach, fractions.edges.shape[1] + 1, *x.stride(), *out.stride()),
         WORK=_NAMES[work],
         QUARTER=torch.finfo(work).max / 4,
