@@ -37,7 +37,7 @@ def squares() -> Dataset:
     pictures = torch.rand(60, 1, 2, 2, generator=generator) / 4 + target[:, None, None, None] * torch.eye(2) / 3
     spec = Spec((Grid(1, (2, 2), (1, 1)),), Target("class", 3))
     batch = Batch(torch.arange(60), (pictures,), target)
-    return Dataset("squares", spec, {"train": batch, "test": batch}, classes=("low", "middle", "high"))
+    return Dataset("squares", spec, {"train": batch, "test": batch}, classes=("low", "middle", "high"), domain="images")
 
 
 def plan(folder: Path, method: str, *, seed: int = 0, **settings: Any) -> Plan:
@@ -51,7 +51,7 @@ def plan(folder: Path, method: str, *, seed: int = 0, **settings: Any) -> Plan:
         quiet=True,
         **{"steps": 2, **settings},
     )
-    return Plan("test", "images", squares(), method, seed, None if method == "raw" else training)
+    return Plan("test", squares(), method, seed, None if method == "raw" else training)
 
 
 def lines_of(results: Path) -> list[dict[str, Any]]:
@@ -122,7 +122,7 @@ def test_other_settings_are_another_cell_and_the_newest_counts(tmp_path: Path, t
 def test_what_has_no_effect_does_not_count_as_a_setting(tmp_path: Path) -> None:
     one, other = plan(tmp_path, "rq"), plan(tmp_path / "elsewhere", "rq", log_every=1, save_every=7)
     assert one.config_hash == other.config_hash
-    assert one.config_hash != plan(tmp_path, "rq", learning_rate=2e-3).config_hash
+    assert one.config_hash != plan(tmp_path, "rq", learning_rate=7e-3).config_hash
     assert one.config_hash != plan(tmp_path, "rq", seed=1).config_hash
     assert one.config_hash != plan(tmp_path, "emix").config_hash
     assert len(one.config_hash) == 16

@@ -71,7 +71,7 @@ def test_the_loop_is_fifteen_plain_lines(tmp_path: Path) -> None:
     encoder = make_encoder(DIGITS.spec, given.encoder, seed=0)
     with torch.random.fork_rng():
         torch.manual_seed(loop._seed(0, "method"))
-        method = make_method("rq", DIGITS.spec, 16, given.options)
+        method = make_method("rq", DIGITS.spec, 16, given.method_details)
     optimizer = torch.optim.AdamW([*encoder.parameters(), *method.parameters()], lr=3e-3, weight_decay=0.1)
     losses = []
     for step in range(8):
@@ -360,7 +360,7 @@ def test_a_run_is_continued_only_by_resume_and_only_unchanged(tmp_path: Path) ->
     with pytest.raises(UserError, match=r"^encoder: got"):
         pretrain(replace(given, resume=True, encoder=replace(SMALL, depth=1)))
     with pytest.raises(UserError, match=r"^options: got"):
-        pretrain(replace(given, resume=True, options=MethodSettings(bins=4)))
+        pretrain(replace(given, resume=True, method_details=MethodSettings(bins=4)))
 
 
 def test_mixed_precision_runs(tmp_path: Path) -> None:

@@ -158,6 +158,29 @@ def test_whole_numbers_that_are_no_float64() -> None:
         x = torch.tensor([ends[0] + (ends[1] - ends[0]) * i // 40 for i in range(41)]).view(1, 1, 41)
         for limits in (None, (-1e30, 1e30), (-(2.0**63), 2.0**63)):
             assert_agree(x.to(DEVICE), "apart", bins=6, limits=limits)
+    assert_agree(torch.full((1, 1, 20_000), 2**53 + 1, device=DEVICE), "in place")
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_whole_numbers_round_half_to_even(dtype: torch.dtype) -> None:
+    for top in (5, 7):  # their middles are 2.5 and 3.5
+        x = torch.arange(top + 1, dtype=dtype).view(1, 1, -1)
+        assert_agree(x.to(DEVICE), "apart", bins=1, values="midpoint")
+        assert_agree(x.to(DEVICE), "apart", bins=1, values="midpoint", limits=(0, top))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_halves_round_half_to_even(dtype: torch.dtype) -> None:
+    x = torch.zeros(1, 1, 5, dtype=dtype, device=DEVICE)
+    for low, high in ((256, 258), (256, 262), (2048, 2050), (2048, 2054)):
+        assert_agree(x, "apart", bins=1, values="midpoint", limits=(low, high))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_ranges_beyond_the_type(dtype: torch.dtype) -> None:
+    x = torch.linspace(-1, 1, 41, dtype=torch.float64).mul(torch.finfo(dtype).max).to(dtype).view(1, 1, -1)
+    assert_agree(x.to(DEVICE), "apart")
+    assert_agree(x.to(DEVICE), "apart", bins=(2, 20), values="midpoint")
 
 
 @pytest.mark.parametrize("processors", [1, 132])

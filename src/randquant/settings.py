@@ -18,6 +18,8 @@ Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["32", "bf16", "16"]
 Schedule = Literal["constant", "cosine"]
 
+_WITHOUT_EFFECT = ("out", "resume", "quiet", "log_every", "watch_every", "save_every")  # on the trained encoder
+
 
 def _check(name: str, value: int, least: int) -> None:
     if value < least:
@@ -114,7 +116,7 @@ class PretrainSettings:
     """Share of the steps in which the learning rate rises to its peak."""
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     """The encoder's sizes."""
-    options: MethodSettings = field(default_factory=MethodSettings)
+    method_details: MethodSettings = field(default_factory=MethodSettings)
     """The method's settings."""
     device: Device = "auto"
     """auto takes a GPU where there is one."""
@@ -145,6 +147,10 @@ class PretrainSettings:
         """Plain values that JSON can hold."""
         return {**asdict(self), "out": str(self.out)}
 
+    def decisive(self) -> dict[str, Any]:
+        """What the trained encoder depends on, as plain values: neither the folder, nor what is shown or saved."""
+        return {name: value for name, value in self.to_dict().items() if name not in _WITHOUT_EFFECT}
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PretrainSettings:
         """The settings whose `to_dict` gave these values."""
@@ -152,7 +158,7 @@ class PretrainSettings:
         plain = {name: value for name, value in values.items() if name in known}
         plain["out"] = Path(plain["out"])
         plain["encoder"] = EncoderSettings(**plain["encoder"])
-        plain["options"] = MethodSettings(**plain["options"])
+        plain["method_details"] = MethodSettings(**plain["method_details"])
         return cls(**plain)
 
 

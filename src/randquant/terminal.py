@@ -22,6 +22,13 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def remark(text: str) -> None:
+    """Write one line beside the tables: where a program reads those, on standard error."""
+    stream = sys.stdout if is_drawn() else sys.stderr
+    stream.write(f"{text}\n")
+    stream.flush()
+
+
 def tell(text: str) -> None:
     """Write a paragraph, broken between words to fit the terminal."""
     say(

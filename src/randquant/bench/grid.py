@@ -32,7 +32,6 @@ from randquant.run import Run
 from randquant.settings import PretrainSettings
 
 DRAWS = 5  # of the few labels
-_OF_NO_EFFECT = ("out", "resume", "quiet", "log_every", "watch_every", "save_every")
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,13 @@ class Plan:
     """A cell that is to be measured.
 
     Args:
-        suite, domain: where the cell belongs.
+        suite: where the cell belongs.
         dataset: the task, and what is trained on.
         method, seed: the method's name; `raw` trains and encodes nothing.
         training: how the encoder is trained; None for `raw`.
     """
 
     suite: str
-    domain: str
     dataset: Dataset
     method: str
     seed: int
@@ -62,7 +60,7 @@ class Plan:
     def config_hash(self) -> str:
         """Names all settings that its numbers depend on."""
         probing = {"few": FEW, "neighbours": NEIGHBOURS, "penalties": PENALTIES, "draws": DRAWS}
-        training = None if self.training is None else _effective(self.training.to_dict())
+        training = None if self.training is None else self.training.decisive()
         return config_hash({**self.cell._asdict(), "training": training, "probe": probing})
 
 
@@ -108,7 +106,6 @@ def measure(plan: Plan) -> list[dict[str, Any]]:
     return result_lines(
         scores,
         suite=plan.suite,
-        domain=plan.domain,
         dataset=plan.dataset,
         method=plan.method,
         seed=plan.seed,
@@ -133,21 +130,17 @@ def _began_with(settings: PretrainSettings) -> bool:
     """Whether the run directory holds a training with these settings and this version."""
     try:
         config = Run.open(settings.out).config
-        same = _effective(config["settings"]) == json.loads(json.dumps(_effective(settings.to_dict())))
-        return bool(same and config["versions"]["randquant"] == __version__)
+        same = PretrainSettings.from_dict(config["settings"]).decisive() == settings.decisive()
+        return same and bool(config["versions"]["randquant"] == __version__)
     except (UserError, KeyError, TypeError):
         return False
-
-
-def _effective(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name not in _OF_NO_EFFECT}
 
 
 def _failure(plan: Plan, error: Exception, seconds: float) -> dict[str, Any]:
     """A line that says what broke, in one line, and where, in full."""
     return {
         "suite": plan.suite,
-        "domain": plan.domain,
+        "domain": plan.dataset.domain,
         "task": plan.dataset.name,
         "method": plan.method,
         "seed": plan.seed,

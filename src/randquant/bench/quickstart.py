@@ -14,9 +14,9 @@ from randquant.errors import UserError
 from randquant.report.table import tables
 from randquant.report.terminal import show
 from randquant.settings import PretrainSettings, QuickstartSettings
-from randquant.terminal import say
+from randquant.terminal import remark
 
-DATA, DOMAIN = "digits", "images"
+DATA = "digits"
 METHODS = ("raw", "none", "emix", "rq", "crop+rq")
 
 
@@ -38,7 +38,7 @@ def quickstart(settings: QuickstartSettings) -> Path:
         if drawable:
             write_maps(drawable, out / "maps.json")
         training = next(plan.training for plan in planned if plan.training)
-        write_views(planned[0].dataset, out / "views.json", bins=training.options.bins)
+        write_views(planned[0].dataset, out / "views.json", bins=training.method_details.bins)
     except OSError as error:
         raise UserError(f"out: cannot write in {out} ({error.strerror}); name a folder you may write to") from error
     page = report.write(out, out / "report.html")
@@ -46,11 +46,13 @@ def quickstart(settings: QuickstartSettings) -> Path:
     for table in tables(results):
         show(table)
     for plan in failed:
-        say(f"failed: {plan.method}, seed {plan.seed}; the same command tries it again, the report says why")
-    say(f"report: {page}")
-    say(f"next: randquant quickstart --seeds 5{_elsewhere(settings)}   the spread over seeds; what is done stays done")
-    say(f"      randquant pretrain {DATA} --method crop+rq --steps 2000 --out runs/longer   a training of your own")
-    say(f"      randquant probe runs/longer {DATA}   what plain heads read from it")
+        remark(f"failed: {plan.method}, seed {plan.seed}; the same command tries it again, the report says why")
+    remark(f"report: {page}")
+    remark(
+        f"next: randquant quickstart --seeds 5{_elsewhere(settings)}   the spread over seeds; what is done stays done"
+    )
+    remark(f"      randquant pretrain {DATA} --method crop+rq --steps 2000 --out runs/longer   a training of your own")
+    remark(f"      randquant probe runs/longer {DATA}   what plain heads read from it")
     if failed:
         raise SystemExit(1)
     return page
@@ -72,7 +74,7 @@ def plans(settings: QuickstartSettings) -> Iterator[Plan]:
                     device=settings.device,
                     quiet=settings.quiet,
                 )
-            yield Plan("quickstart", DOMAIN, dataset, method, seed, training)
+            yield Plan("quickstart", dataset, method, seed, training)
 
 
 def _elsewhere(settings: QuickstartSettings) -> str:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from randquant.data import Dataset
-from randquant.quantize import randomized_quantize
+from randquant.quantize import eager, randomized_quantize
 from randquant.quantize.draw import Draws, fractions
 from randquant.report.files import write_whole
 
@@ -57,9 +57,6 @@ def draw(pictures: Tensor, bins: int, keys: Tensor) -> dict[str, Tensor]:
         len(pictures), 1, (bins, bins), uniform_edges=False, midpoint=False, p=1.0, shared=False,
         device=pictures.device, keys=keys,
     )  # fmt: skip
-    assert drawn.values is not None
-    low, high = pictures.flatten(1).amin(1, keepdim=True), pictures.flatten(1).amax(1, keepdim=True)  # [B, 1]
-    edges = drawn.edges * (high - low) + low
-    left, right = torch.cat([low, edges], dim=1), torch.cat([edges, high], dim=1)
+    book = eager.codebook(*eager.measure(pictures.flatten(2)), drawn, whole=False)
     after = randomized_quantize(pictures, bins, keys=keys)[:, 0]
-    return {"after": after, "edges": edges, "values": left + drawn.values * (right - left)}
+    return {"after": after, "edges": book.edges[:, 0], "values": book.values[:, 0]}

@@ -38,9 +38,11 @@ class Dataset:
         spec: what a sample is.
         parts: samples by part; "train" is always there, "test" where labels are to be predicted.
         classes: a word for each class, in the order of the class numbers.
+        domain: "images", "speech", …, as in the published table; "" for a user's own data.
     """
 
     name: str
     spec: Spec
     parts: dict[str, Batch]
     classes: tuple[str, ...] = ()
+    domain: str = ""

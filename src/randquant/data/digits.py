@@ -32,4 +32,4 @@ def load() -> Dataset:
         halves["train"].append(rows[:half])
         halves["test"].append(rows[half:])
     parts = {name: samples.take(torch.cat(rows).sort().values) for name, rows in halves.items()}
-    return Dataset("digits", SPEC, parts, classes=tuple("0123456789"))
+    return Dataset("digits", SPEC, parts, classes=tuple("0123456789"), domain="images")

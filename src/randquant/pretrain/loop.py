@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from randquant.data import Batch, Dataset, open_data
+from randquant.device import find_device
 from randquant.encoder import DomainAgnosticTransformer, make_encoder
 from randquant.errors import UserError
 from randquant.methods import UNTRAINED, Loss, make_method
@@ -21,8 +22,6 @@ from randquant.pretrain.watch import has_collapsed, watch
 from randquant.quantize.draw import Draws, fold
 from randquant.run import Run
 from randquant.settings import PretrainSettings
-
-_FREE_TO_CHANGE = ("out", "resume", "quiet", "log_every", "watch_every", "save_every")
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +57,7 @@ def pretrain(settings: PretrainSettings, dataset: Dataset | None = None) -> Run:
     dataset = dataset or open_data(settings.data)
     samples = dataset.parts["train"]
     _check_samples(samples, settings)
-    fabric = Fabric(accelerator=_device(settings), devices=1, precision=_precision(settings))
+    fabric = Fabric(accelerator=find_device(settings.device).type, devices=1, precision=_precision(settings))
     encoder = make_encoder(dataset.spec, settings.encoder, settings.seed)
     if settings.method == UNTRAINED:
         run = _open_run(settings, dataset)
@@ -67,7 +66,7 @@ def pretrain(settings: PretrainSettings, dataset: Dataset | None = None) -> Run:
 
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(_seed(settings.seed, "method"))
-        method = make_method(settings.method, dataset.spec, encoder.width, settings.options)
+        method = make_method(settings.method, dataset.spec, encoder.width, settings.method_details)
         run = _open_run(settings, dataset)
         groups = [{"params": list(encoder.parameters())}, *method.parameter_groups()]
         optimizer: Any = torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
@@ -158,14 +157,6 @@ def _check_samples(samples: Batch, settings: PretrainSettings) -> None:
             raise UserError(f"data: input {place} holds NaN or infinite values; replace them before training")
 
 
-def _device(settings: PretrainSettings) -> str:
-    if settings.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("device: got cuda, but torch finds no GPU here; use auto or cpu")
-    if settings.device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return settings.device
-
-
 def _precision(settings: PretrainSettings) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
     names: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]]
     names = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
@@ -174,13 +165,12 @@ def _precision(settings: PretrainSettings) -> Literal["32-true", "bf16-mixed", "
 
 def _open_run(settings: PretrainSettings, dataset: Dataset) -> Run:
     """The run to continue, or a new one. A continued run must have been started with the same settings."""
-    given = settings.to_dict()
     if not settings.resume:
-        return Run.create(settings.out, {"settings": given, "spec": dataset.spec.to_dict()})
+        return Run.create(settings.out, {"settings": settings.to_dict(), "spec": dataset.spec.to_dict()})
     run = Run.open(settings.out)
     before = run.config["settings"]
-    for name, value in given.items():
-        if name not in _FREE_TO_CHANGE and before.get(name) != value:
+    for name, value in settings.decisive().items():
+        if before.get(name) != value:
             raise UserError(f"{name}: got {value}, but {run.path} was started with {before.get(name)}; use that")
     return run
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from randquant.data import Batch, Dataset
+from randquant.device import find_device
 from randquant.encoder import make_encoder
-from randquant.errors import UserError
 from randquant.methods import UNTRAINED
 from randquant.run import Run
 from randquant.settings import EncoderSettings, ProbeSettings
@@ -54,17 +54,9 @@ def named_encoder(settings: ProbeSettings, dataset: Dataset) -> tuple[str, int, 
     """
     if settings.run == RAW:
         return RAW, settings.seed, None
-    device = _device(settings.device)
+    device = find_device(settings.device)
     if settings.run == RANDOM:
         return UNTRAINED, settings.seed, make_encoder(dataset.spec, EncoderSettings(), settings.seed).to(device)
     run = Run.open(settings.run)
     trained = run.config["settings"]
     return str(trained["method"]), int(trained["seed"]), run.encoder().to(device)
-
-
-def _device(name: str) -> str:
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if name == "cuda" and not torch.cuda.is_available():
-        raise UserError("device: got cuda, but torch finds no GPU here; use auto or cpu")
-    return name

@@ -39,7 +39,6 @@ def probe(settings: ProbeSettings) -> list[dict[str, Any]]:
         lines += result_lines(
             scores,
             suite="probe",
-            domain="",
             dataset=dataset,
             method=method,
             seed=seed,
@@ -80,7 +79,6 @@ def result_lines(
     scores: Iterable[Score],
     *,
     suite: str,
-    domain: str,
     dataset: Dataset,
     method: str,
     seed: int,
@@ -91,7 +89,7 @@ def result_lines(
     return [
         {
             "suite": suite,
-            "domain": domain,
+            "domain": dataset.domain,
             "task": dataset.name,
             "method": method,
             "seed": seed,

@@ -153,15 +153,16 @@ def _code(
 ):  # fmt: skip
     """A bin's value as an element of x; as one of ENDS, half to even, from least to most, where x holds integers."""
     if kind.is_int():
-        return tl.minimum(tl.maximum(_whole(value, ENDS, LOWEST, HIGHEST), least), most)
-    else:  # the compiler wants one type of all that is returned outside of branches
+        code = tl.minimum(tl.maximum(_whole(value, ENDS, LOWEST, HIGHEST), least), most)
+    else:
         value = tl.minimum(tl.maximum(value, LOWEST), HIGHEST)  # given limits may lie beyond the type
-        return _rounded_to_bfloat16(value) if kind == tl.bfloat16 else value.to(kind)
+        code = _rounded_to_bfloat16(value) if kind == tl.bfloat16 else value.to(kind)
+    return code
 
 
 @triton.jit
 def _rounded_to_bfloat16(value):
-    """Half to even, in the bits: triton's interpreter rounds some numbers to the wrong power of two."""
+    """Half to even, in the bits: triton's interpreter would cut them off."""
     bits = value.to(tl.uint32, bitcast=True)
     bits = (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
     return bits.to(tl.uint16).to(tl.bfloat16, bitcast=True)
