@@ -359,7 +359,7 @@ def test_a_run_is_continued_only_by_resume_and_only_unchanged(tmp_path: Path) ->
         pretrain(replace(given, resume=True, batch=200))
     with pytest.raises(UserError, match=r"^encoder: got"):
         pretrain(replace(given, resume=True, encoder=replace(SMALL, depth=1)))
-    with pytest.raises(UserError, match=r"^options: got"):
+    with pytest.raises(UserError, match=r"^method_details: got"):
         pretrain(replace(given, resume=True, method_details=MethodSettings(bins=4)))
 
 
