@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from batches import CHANNELS_LAST, EMBEDDINGS, IMAGES
-from contestants import CLONE, COPY, DENSE, DRAWS, FRESH, OUT
+from contestants import COPY, DENSE, FRESH, OUT
 from results import Results
 
 F32, U8 = torch.float32, torch.uint8
@@ -46,7 +46,7 @@ def out_to_copy(results: Results) -> float:
 
 
 def fresh_to_clone(results: Results) -> float:
-    return statistics.median(results.fresh_to_clone)
+    return statistics.median(results.to_clone[IMAGES])
 
 
 def many_to_few_bins(results: Results) -> float:
@@ -61,8 +61,7 @@ def megabytes_beyond_output(results: Results) -> float | None:
 
 
 def embeddings_to_clone(results: Results) -> float:
-    drawing = results.time(EMBEDDINGS, F32, DRAWS, 8)
-    return (results.time(EMBEDDINGS, F32, FRESH, 8) - drawing) / results.time(EMBEDDINGS, F32, CLONE)
+    return statistics.median(results.to_clone[EMBEDDINGS])
 
 
 def bytes_to_floats(results: Results) -> float:
@@ -73,9 +72,9 @@ def bytes_to_floats(results: Results) -> float:
 BARS = [
     Bar("dense one-hot planes / fresh output", 40, dense_to_fresh, at_least=True),
     Bar("out= / copy_, the slowest R up to 16", 2.5, out_to_copy),
-    Bar("fresh output / clone(), median of five processes, default allocator", 1.5, fresh_to_clone),
+    Bar("fresh output / clone(), on fresh pages", 1.5, fresh_to_clone),
     Bar("R = 64 / R = 8, out=", 4, many_to_few_bins),
     Bar("peak extra memory of fresh output, less the output, MB", 1, megabytes_beyond_output),
-    Bar("channels-last embeddings: (fresh output - its draws) / clone()", 2, embeddings_to_clone),
+    Bar("channels-last embeddings: (fresh output - its draws) / clone(), on fresh pages", 2, embeddings_to_clone),
     Bar("uint8 / float32, out=, the slower layout", 1, bytes_to_floats),
 ]

@@ -41,6 +41,10 @@ process; a cell is the median of {rounds} runs, down to {fewest} where a call is
 
 ## Bars
 
+"On fresh pages": the median of five processes with the default allocator, in which free memory goes back to the system
+between calls, as it does between the steps of a training. In the table above, a clone of the embeddings may reuse the
+pages of the one before.
+
 For float32 images NCHW and R = 8 unless said.{judged}
 
 {bars}

@@ -12,8 +12,8 @@ from typing import ParamSpec, TypeVar
 
 import torch
 from batches import Batch
-from clock import medians
-from contestants import CLONE, CONTESTANTS, FRESH
+from clock import cpu_seconds, medians
+from contestants import CLONE, CONTESTANTS, DRAWS, FRESH
 from torch import Tensor
 
 P = ParamSpec("P")
@@ -37,9 +37,13 @@ def peak_extra(batch: Batch, name: str, bins: int, threads: int) -> int:
     return _in_new_process("forkserver", _peak_extra, batch, name, bins, threads)
 
 
-def fresh_to_clone(batch: Batch, bins: int, threads: int, rounds: int) -> float:
-    """The time of fresh output as a multiple of clone()'s, in a new process with the default allocator."""
-    return _in_new_process("spawn", _fresh_to_clone, batch, bins, threads, rounds)
+def fresh_to_clone(batch: Batch, bins: int, threads: int, rounds: int, *, less_draws: bool) -> float:
+    """The time of fresh output, with or without its draws, as a multiple of clone()'s on fresh pages.
+
+    In a new process with the default allocator. What is free goes back to the system between calls, as it does between
+    the steps of a training, so that every new tensor's pages are new.
+    """
+    return _in_new_process("spawn", _fresh_to_clone, batch, bins, threads, rounds, less_draws)
 
 
 def _in_new_process(method: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -80,11 +84,16 @@ def _resident(field: str) -> int:
     return int(found[1]) * 1024
 
 
-def _fresh_to_clone(batch: Batch, bins: int, threads: int, rounds: int) -> float:
+def _fresh_to_clone(batch: Batch, bins: int, threads: int, rounds: int, less_draws: bool) -> float:
     torch.set_num_threads(threads)
     work = batch.work()
-    calls = {c.name: c.prepare(work, bins) for c in CONTESTANTS if c.name in (FRESH, CLONE)}
+    calls = {c.name: c.prepare(work, bins) for c in CONTESTANTS if c.name in (FRESH, CLONE, DRAWS)}
     for call in calls.values():
         call()
-    seconds = medians([calls], rounds=rounds)
-    return seconds[FRESH] / seconds[CLONE]
+    seconds = medians([calls], _seconds_on_fresh_pages, rounds=rounds)
+    return (seconds[FRESH] - less_draws * seconds[DRAWS]) / seconds[CLONE]
+
+
+def _seconds_on_fresh_pages(call: Callable[[], Tensor]) -> float:
+    ctypes.CDLL(None).malloc_trim(0)
+    return cpu_seconds(call)

@@ -21,11 +21,11 @@ class Case(NamedTuple):
 
 @dataclass
 class Results:
-    """Seconds of a call, bytes beside input and `out=`, and fresh output / clone() in processes of their own."""
+    """Seconds of a call, bytes beside input and `out=`, and ratios to clone() on fresh pages, one a process."""
 
     seconds: dict[Case, float] = field(default_factory=dict)
     extra: dict[Case, int] = field(default_factory=dict)
-    fresh_to_clone: list[float] = field(default_factory=list)
+    to_clone: dict[str, list[float]] = field(default_factory=dict)  # of each kind of batch
 
     def find(self, kind: str, dtype: torch.dtype, contestant: str, bins: int = 0) -> Case:
         """The case of that name on the CPU; a KeyError where it was not timed."""

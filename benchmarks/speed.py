@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 import tyro
 from bars import BARS
-from batches import BATCHES, MAIN, Batch, Work
+from batches import BATCHES, EMBEDDINGS, MAIN, Batch, Work
 from clock import cpu_seconds, cuda_seconds, medians
 from contestants import BINS, CONTESTANTS, Call, Contestant
 from correctness import faults
@@ -62,9 +62,12 @@ def main(options: Options) -> int:
         for case in filter(options.weighs, results.seconds):
             results.extra[case] = peak_extra(*case, threads=options.threads)
     say("fresh output and clone() in processes of their own")
-    main_batch = replace(MAIN, quick=options.quick)
-    for _ in range(options.processes):
-        results.fresh_to_clone.append(fresh_to_clone(main_batch, MEMORY_BINS, options.threads, options.rounds))
+    for batch in (MAIN, Batch(EMBEDDINGS, MAIN.dtype)):
+        sized = replace(batch, quick=options.quick)
+        results.to_clone[batch.kind] = [
+            fresh_to_clone(sized, MEMORY_BINS, options.threads, options.rounds, less_draws=batch is not MAIN)
+            for _ in range(options.processes)
+        ]
     return report(results, options)
 
 
