@@ -105,6 +105,28 @@ def test_several_threads_of_python_at_once() -> None:
     assert all(torch.equal(view, expected) for view in views)
 
 
+def test_a_child_forked_while_kernels_are_compiled_is_not_stuck() -> None:
+    script = """
+import os, threading, time, torch
+from randquant import randomized_quantize
+from randquant.quantize import cpu_numba  # the first call compiles, or loads what was compiled
+x = torch.rand(2, 3, 50)
+first = threading.Thread(target=lambda: [randomized_quantize(y, keys=[1, 2]) for y in (x, x.to(torch.int16))])
+first.start()
+children = []
+for _ in range(3):
+    time.sleep(0.05)
+    child = os.fork()
+    if child == 0:
+        randomized_quantize(x, keys=[1, 2])
+        os._exit(0)
+    children.append(child)
+assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0, 0]
+first.join()
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=120)
+
+
 def test_a_forked_child_uses_threads_of_its_own() -> None:
     # A plain fork, after the parent's threads have run, and with several threads allowed in the child.
     script = """

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -241,6 +244,57 @@ class TestEachBackend:
                 assert randomized_quantize(x, bins, backend=backend, out=x) is x
                 assert torch.equal(x, expected)
 
+    def test_writing_in_place_leaves_what_is_not_applied(self, backend: str) -> None:
+        for dtype in (torch.float32, torch.uint8, torch.int32):
+            for p in (0.0, 0.5):
+                x = numbers((6, 3, 50), dtype, 100.0, 0)
+                torch.manual_seed(0)
+                expected = randomized_quantize(x, p=p, backend="reference")
+                torch.manual_seed(0)
+                assert torch.equal(randomized_quantize(x, p=p, backend=backend, out=x), expected)
+
+    def test_autograd_sees_what_is_written(self, backend: str) -> None:
+        x = torch.rand(2, 3, 10, requires_grad=True)
+        y = x * 1
+        squares = (y**2).sum()
+        with torch.no_grad():
+            randomized_quantize(y, backend=backend, out=y.detach())
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            squares.backward()
+
+    def test_integers_that_no_float_holds(self, backend: str) -> None:
+        for start, span in ((2**60, 5000), (17 * 10**17, 10**4), (-(2**62), 3000), (2**63 - 3000, 2999)):
+            x = start + torch.arange(0, span, 7).repeat(3, 2, 1)
+            for per in ("channel", "batch"):
+                arguments = {"per": per, "backend": backend}
+                y = randomized_quantize(x, generator=torch.Generator().manual_seed(0), **arguments)
+                expected = randomized_quantize(
+                    x, generator=torch.Generator().manual_seed(0), per=per, backend="reference"
+                )
+                assert torch.equal(y, expected)
+                assert start <= y.min()
+                assert y.max() <= x.max()
+
+    def test_torchs_defaults_change_nothing(self, backend: str) -> None:
+        x, keys = torch.rand(3, 2, 40), [1, 2, 3]
+        for edges in ("random", "uniform"):
+            torch.manual_seed(0)
+            expected = [
+                randomized_quantize(x, (2, 9), keys=keys, edges=edges, backend=backend),
+                randomized_quantize(x, edges=edges, backend=backend),
+            ]
+            torch.manual_seed(0)
+            torch.set_default_dtype(torch.float64)
+            try:
+                with torch.device("meta"):
+                    got = [
+                        randomized_quantize(x, (2, 9), keys=keys, edges=edges, backend=backend),
+                        randomized_quantize(x, edges=edges, backend=backend),
+                    ]
+            finally:
+                torch.set_default_dtype(torch.float32)
+            assert all(map(torch.equal, got, expected))
+
     def test_memory_format_is_kept(self, backend: str) -> None:
         x = torch.rand(2, 3, 4, 5).contiguous(memory_format=torch.channels_last)
         assert randomized_quantize(x, backend=backend).stride() == x.stride()
@@ -279,11 +333,19 @@ def test_wrong_arguments_are_named_in_one_line() -> None:
         "values: 'zero'": lambda: randomized_quantize(x, values="zero"),
         "gradient: 'yes'": lambda: randomized_quantize(x, gradient="yes"),
         "backend: 'cuda'": lambda: randomized_quantize(x, backend="cuda"),
-        "limits: 3": lambda: randomized_quantize(x, limits=3),
-        r"limits: \(1, 0\)": lambda: randomized_quantize(x, limits=(1, 0)),
-        r"limits: \(nan": lambda: randomized_quantize(x, limits=(math.nan, 1)),
-        "limits: a tensor": lambda: randomized_quantize(x, limits=(torch.zeros(2), torch.ones(2))),
+        "limits: int given": lambda: randomized_quantize(x, limits=3),
+        "limits: from 1 to 0": lambda: randomized_quantize(x, limits=(1, 0)),
+        "limits: from nan": lambda: randomized_quantize(x, limits=(math.nan, 1)),
+        "limits: from -inf to inf as torch.float32": lambda: randomized_quantize(x, limits=(-1e300, 1e300)),
+        r"limits: torch.float32 of shape \(2,\)": lambda: randomized_quantize(
+            x, limits=(torch.zeros(2), torch.ones(2))
+        ),
+        "limits: NoneType": lambda: randomized_quantize(x, limits=(None, 1)),
+        "limits: torch.complex64": lambda: randomized_quantize(x, limits=(0, 1j)),
+        "generator: int": lambda: randomized_quantize(x, generator=3),
         "keys: 1 given": lambda: randomized_quantize(x, keys=[1]),
+        "keys: str given": lambda: randomized_quantize(x, keys="ab"),
+        "keys: list given; keys are whole": lambda: randomized_quantize(x, keys=[2**64, 1]),
         "keys: torch.float32": lambda: randomized_quantize(x, keys=[1.0, 2.0]),
         "keys: numbers come": lambda: randomized_quantize(x, keys=[1, 2], generator=torch.Generator()),
         'keys: with per="batch"': lambda: randomized_quantize(x, keys=[1, 2], per="batch"),
@@ -297,6 +359,27 @@ def test_wrong_arguments_are_named_in_one_line() -> None:
         with pytest.raises(UserError, match=f"^{message}") as raised:
             call()
         assert "\n" not in str(raised.value)
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers() -> None:
+    x = torch.rand(2, 3, 40)
+    expected = randomized_quantize(x, 4, keys=[1, 2])
+    got = randomized_quantize(
+        x, np.int64(4), channel_dim=np.int64(1), p=np.float32(1), keys=np.array([1, 2], np.uint32)
+    )
+    assert torch.equal(got, expected)
+
+
+@pytest.mark.parametrize("take", [lambda x: x[..., ::2], lambda x: x[:, :1, :, ::2], lambda x: x[:, 1:2]])
+def test_gaps_cost_no_more_than_a_copy(take: Callable[[Tensor], Tensor]) -> None:
+    x = take(torch.rand(8, 3, 160, 160).contiguous(memory_format=torch.channels_last))
+    seconds = {"given": [], "copied": []}
+    for _ in range(7):
+        for name, given in (("given", x), ("copied", None)):
+            start = time.perf_counter()
+            randomized_quantize(x.contiguous() if given is None else given, per="sample")
+            seconds[name].append(time.perf_counter() - start)
+    assert min(seconds["given"]) < 5 * min(seconds["copied"])
 
 
 def test_a_named_backend_never_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:

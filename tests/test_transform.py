@@ -79,7 +79,15 @@ def test_the_first_plain_tensor_of_a_tree_without_images() -> None:
     assert y[0, 0].unique().numel() <= 4
 
 
-@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "I", "F", "I;16"])
+def test_a_tensor_of_ones_own_class_is_a_plain_one() -> None:
+    class Mine(torch.Tensor):
+        pass
+
+    x = torch.rand(2, 3, 40).as_subclass(Mine)
+    assert RandomizedQuantization(4)(x)[0, 0].unique().numel() <= 4
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "I", "F", "I;16"])
 def test_pil_images(mode: str) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (16, 12), dtype=np.uint8)
     original = Image.fromarray(pixels.astype(np.uint16)) if mode == "I;16" else Image.fromarray(pixels).convert(mode)
@@ -91,8 +99,13 @@ def test_pil_images(mode: str) -> None:
 
 
 def test_wrong_input_is_named() -> None:
-    with pytest.raises(UserError, match='mode "P"'):
+    with pytest.raises(UserError, match="mode 'P'"):
         RandomizedQuantization()(Image.new("P", (4, 4)))
+    for mode in ("CMYK", "YCbCr", "HSV"):
+        with pytest.raises(UserError, match=f"a PIL image of mode '{mode}' given; convert it to one of L, LA, RGB"):
+            RandomizedQuantization()(Image.new(mode, (4, 4)))
+    with pytest.raises(UserError, match="inputs: nothing given"):
+        RandomizedQuantization()()
     with pytest.raises(UserError, match="inputs: int, str given"):
         RandomizedQuantization()((1, "a"))
     for settings in ({"bins": 0}, {"p": 2}, {"per": "image"}, {"backend": "gpu"}, {"gradient": 1}):

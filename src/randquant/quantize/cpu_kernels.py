@@ -32,7 +32,7 @@ class Form(NamedTuple):
     highest: Any
 
 
-class Draws(NamedTuple):
+class Drawn(NamedTuple):
     """What was drawn or given for S scopes; an empty array where something was not."""
 
     u: Any  # edge fractions [S, R-1], float32 or float64
@@ -113,9 +113,15 @@ def _threshold(edge, form):
     lowest, highest = np.int64(form.lowest), np.int64(form.highest)
     if form.kind == INTEGER:
         edge = np.ceil(edge)
-        if edge >= np.float64(highest) + 1.0:
+        if edge > np.float64(highest):
             return highest, False
-        return (np.int64(edge) if edge > np.float64(lowest) else lowest), True
+        if edge <= np.float64(lowest):
+            return lowest, True
+        if abs(edge) <= 2.0**53:
+            return np.int64(edge), True
+        below = np.nextafter(edge, -np.inf)  # several integers round to one float64: the first that rounds to the edge
+        key = np.int64(below) + np.int64((edge - below) / 2)
+        return (key if np.float64(key) >= edge else key + 1), True
     if abs(edge) > 3.4e38:
         return (lowest, True) if edge < 0 else (highest, False)
     edge = type(edge)(_snap(edge, form.kind, True))

@@ -7,6 +7,7 @@ choose each element's output bits. A scope is read from memory once, for its ran
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import os
@@ -17,15 +18,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from numba.core.compiler_lock import global_compiler_lock
 from numpy.typing import NDArray
 from torch import Tensor
 
 from randquant.quantize import cpu_kernels as kernels
-from randquant.quantize.cpu_kernels import Draws, Form
+from randquant.quantize.cpu_kernels import Drawn, Form
 from randquant.quantize.draw import Fractions
 from randquant.quantize.scope import Limits, arithmetic
 
 Array = NDArray[Any]
+
+_FEW = 16  # channels; where fewer lie side by side, with gaps between elements, a dense copy is read faster
 
 _KINDS = {  # dtype: the integer of the same width, and how its bits are read
     torch.float16: (torch.int16, kernels.FLOAT16),
@@ -40,11 +44,11 @@ def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None
     batch, channels, n = x.shape
     form = _form(x.dtype)
     draws = _draws(x, fractions, limits)
+    dense = x.stride(2) == out.stride(2) == channels
     if n > 1 and _side_by_side(x, 2) and _side_by_side(out, 2):
         strides = (x.stride(0), x.stride(1), out.stride(0), out.stride(1))
         _share(kernels.quantize_rows, batch * channels, _bits(x), _bits(out), channels, n, strides, form, draws)
-    elif _side_by_side(x, 1) and _side_by_side(out, 1):
-        dense = x.stride(2) == out.stride(2) == channels
+    elif _side_by_side(x, 1) and _side_by_side(out, 1) and (dense or n == 1 or channels >= _FEW):
         repeats = _repeats(channels) if dense else 1
         width = min(channels, kernels.TILE)
         strides = (x.stride(0), x.stride(2), out.stride(0), out.stride(2))
@@ -62,7 +66,7 @@ def measure(x: Tensor) -> Limits:
     batch, channels, n = x.shape
     if not _side_by_side(x, 2):
         x = x.contiguous()
-    low = torch.empty(batch, channels, dtype=arithmetic(x.dtype))
+    low = torch.empty(batch, channels, dtype=arithmetic(x.dtype), device="cpu")
     high = torch.empty_like(low)
     shape = (channels, n, (x.stride(0), x.stride(1)), _form(x.dtype))
     ends = (low.view(-1).numpy(), high.view(-1).numpy())
@@ -77,18 +81,18 @@ def _form(dtype: torch.dtype) -> Form:
         return Form(kernels.INTEGER, number(0), number(0), number(info.min), number(info.max))
     width, kind = _KINDS[dtype]
     number = np.dtype(str(width).removeprefix("torch.")).type
-    most = int(torch.tensor(torch.finfo(dtype).max, dtype=dtype).view(width))
+    most = int(torch.tensor(torch.finfo(dtype).max, dtype=dtype, device="cpu").view(width))
     # The key of -y is that of y with all bits flipped.
     return Form(kind, number(np.iinfo(number).max), number(8 * number().itemsize - 1), number(~most), number(most))
 
 
-def _draws(x: Tensor, fractions: Fractions, limits: Limits | None) -> Draws:
+def _draws(x: Tensor, fractions: Fractions, limits: Limits | None) -> Drawn:
     work = arithmetic(x.dtype)
     nothing = np.empty(0, np.int64)
-    empty = torch.empty(0, dtype=work).numpy()
-    return Draws(
+    empty = torch.empty(0, dtype=work, device="cpu").numpy()
+    return Drawn(
         u=fractions.edges.to(work).contiguous().numpy(),
-        v=torch.empty(0, 0, dtype=work).numpy() if fractions.values is None else fractions.values.to(work).numpy(),
+        v=empty.reshape(0, 0) if fractions.values is None else fractions.values.to(work).numpy(),
         bins=nothing if fractions.bins is None else fractions.bins.numpy(),
         applied=np.empty(0, np.bool_) if fractions.applied is None else fractions.applied.contiguous().numpy(),
         low=empty if limits is None else limits[0].contiguous().view(-1).numpy(),
@@ -96,6 +100,7 @@ def _draws(x: Tensor, fractions: Fractions, limits: Limits | None) -> Draws:
     )
 
 
+@functools.cache
 def _repeats(channels: int) -> int:
     """How many elements of each of few channels to take as one row: a row of whole vectors, then a long one."""
     counts = range(1, max(1, kernels.TILE // channels) + 1)
@@ -139,10 +144,22 @@ def _threads() -> ThreadPoolExecutor:
         return _pool
 
 
-def _forget_threads() -> None:
-    """A forked child inherits the pool and none of its threads, and maybe a lock that nobody will release."""
-    global _pool, _pool_lock
-    _pool, _pool_lock = None, threading.Lock()
+def _before_fork() -> None:
+    """Wait until no thread holds a lock that a forked child would find held for good, numba's own among them."""
+    _pool_lock.acquire()
+    global_compiler_lock.acquire()  # type: ignore[no-untyped-call]
 
 
-os.register_at_fork(after_in_child=_forget_threads)
+def _after_fork() -> None:
+    global_compiler_lock.release()  # type: ignore[no-untyped-call]
+    _pool_lock.release()
+
+
+def _after_fork_in_child() -> None:
+    """A child inherits the pool and none of its threads."""
+    global _pool
+    _pool = None
+    _after_fork()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)

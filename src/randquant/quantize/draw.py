@@ -116,7 +116,8 @@ def fractions(
         if keys is not None:
             return uniform(keys, columns, purpose)
         source = device if generator is None else generator.device
-        return torch.rand(rows * columns, generator=generator, device=source).to(device).view(rows, columns)
+        numbers = torch.rand(rows * columns, generator=generator, device=source, dtype=torch.float32)
+        return numbers.to(device).view(rows, columns)
 
     def spread(rows: Tensor) -> Tensor:
         """[groups, channels or 1, ...] to [S, ...], one row for each quantizer."""
@@ -147,11 +148,11 @@ def fractions(
 
 def _uniform_edges(fewest: int, most: int) -> Tensor:
     """Row i: the R-1 inner edges of R = fewest + i equal bins, then inf; float32 [most - fewest + 1, most - 1]."""
-    table = torch.full((most - fewest + 1, most - 1), torch.inf)
+    table = torch.full((most - fewest + 1, most - 1), torch.inf, dtype=torch.float32, device="cpu")
     for bins in range(max(fewest, 2), most + 1):
         # The published steps, of float32(1 / R). Ending half a step early makes their number right for every R.
-        step = float(1 / torch.tensor(bins))
-        table[bins - fewest, : bins - 1] = torch.arange(step, 1 - step / 2, step, dtype=torch.float32)
+        step = float(1 / torch.tensor(bins, dtype=torch.float32, device="cpu"))
+        table[bins - fewest, : bins - 1] = torch.arange(step, 1 - step / 2, step, dtype=torch.float32, device="cpu")
     return table
 
 

@@ -24,27 +24,30 @@ def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None
     """Write the quantized x to out; arguments as in `reference.quantize`."""
     low, high = limits if limits is not None else measure(x)
     book = codebook(low, high, fractions, whole=x.dtype in INTEGERS)
+    applied = None if fractions.applied is None else fractions.applied.view(*x.shape[:2], 1)
     if x.dtype in INTEGERS:
-        ends = _integer_ends(x, limits)
         book = Codebook(book.edges, book.values.round())
+        ends = _integer_ends(x, limits)
     if x.dtype in _BYTES:
         # Each of the 256 values is quantized once; elements are then looked up.
         first = torch.iinfo(x.dtype).min
-        every = torch.arange(first, first + 256, device=x.device).to(book.edges.dtype).expand(*x.shape[:2], 256)
-        table = _integers(book.values.gather(-1, bin_index(every, book)), x.dtype, *ends)  # [B, C, 256]
+        every = torch.arange(first, first + 256, device=x.device).expand(*x.shape[:2], 256)
+        table = _integers(book.values.gather(-1, bin_index(every.to(low.dtype), book)), x.dtype, *ends)  # [B, C, 256]
+        if applied is not None:
+            table = torch.where(applied, table, every.to(x.dtype))
         for sample, rows, target in zip(x, table, out, strict=True):  # one by one: a look-up needs int64
             target.copy_(rows.gather(-1, sample.long() - first))
-    elif x.dtype in INTEGERS:
-        chosen = book.values.gather(-1, bin_index(x.to(book.edges.dtype), book))
-        out.copy_(_integers(chosen, x.dtype, *ends))
+        return
+    chosen = book.values.gather(-1, bin_index(x.to(low.dtype), book))
+    if x.dtype in INTEGERS:
+        quantized, keep = _integers(chosen, x.dtype, *ends), None
     else:
-        work = x.to(book.edges.dtype)
         kept = torch.finfo(x.dtype)  # given limits may lie beyond the type
-        chosen = book.values.clamp(kept.min, kept.max).to(x.dtype).gather(-1, bin_index(work, book))
-        out.copy_(torch.where(x.isfinite(), chosen, x))
-    if fractions.applied is not None:
-        applied = fractions.applied.view(*x.shape[:2], 1)
-        out.copy_(torch.where(applied, out, x))
+        quantized, keep = chosen.clamp(kept.min, kept.max).to(x.dtype), x.isfinite()
+    for mask in (keep, applied):
+        if mask is not None:
+            quantized = torch.where(mask, quantized, x)
+    out.copy_(quantized)
 
 
 def measure(x: Tensor) -> Limits:

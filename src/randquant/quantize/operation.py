@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import operator
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Literal, ParamSpec, TypeVar, cast
 
 import torch
@@ -20,7 +22,7 @@ Values = Literal["random", "midpoint"]
 BackendName = Literal["auto", "reference", "torch", "numba", "triton"]
 
 P = ParamSpec("P")
-R = TypeVar("R")
+Result = TypeVar("Result")
 
 _BACKENDS = {  # name: module, the library it needs, the device it runs on
     "reference": ("reference", "torch", None),
@@ -30,9 +32,9 @@ _BACKENDS = {  # name: module, the library it needs, the device it runs on
 }
 
 
-def outside_graphs(function: Callable[P, R]) -> Callable[P, R]:
+def outside_graphs(function: Callable[P, Result]) -> Callable[P, Result]:
     """Let `torch.compile` call the function as it is: what it draws stays out of compiled graphs."""
-    return cast(Callable[P, R], torch.compiler.disable(function))  # type: ignore[no-untyped-call]
+    return cast(Callable[P, Result], torch.compiler.disable(function))  # type: ignore[no-untyped-call]
 
 
 @outside_graphs
@@ -57,7 +59,8 @@ def randomized_quantize(
 
     Randomized quantization (Wu et al., "Randomized Quantization: A Generic Augmentation for Data Agnostic
     Self-supervised Learning", ICCV 2023). From the same `torch.manual_seed`, float32 on the CPU in NCHW gives the
-    bits of the published module `RandomizedQuantizationAugModule(bins)`.
+    bits of the published module `RandomizedQuantizationAugModule(bins)`, wherever that runs and a channel's range is 0
+    or at least 1e-3.
 
     Args:
         x: any rank, any strides; float16, bfloat16, float32, float64, uint8, int8, int16, int32 or int64.
@@ -93,6 +96,8 @@ def randomized_quantize(
     layout = scopes(x, channel_dim, batch_dim, per)
     samples, channels, size = layout.shape
     chosen = _backend(backend, x)
+    if not isinstance(generator, torch.Generator | None):
+        raise UserError(f"generator: {type(generator).__name__} given; give a torch.Generator, or leave it out")
     ranges = None if limits is None else _limits(limits, layout, x, per)
     ids = None if keys is None else _keys(keys, samples, x, per, generator)
     needs_gradient = x.requires_grad and torch.is_grad_enabled()
@@ -103,14 +108,14 @@ def randomized_quantize(
     if ranges is None and size == 1 and not (per == "batch" and samples > 1):
         raise UserError(
             f"x: each {per} of shape {tuple(x.shape)} holds one element, which has no range; "
-            'give limits=(low, high), for a table those of its columns, or per="sample"'
+            "give limits=(low, high), for a table those of its columns"
         )
 
     shared = per == "batch"
     fractions = draw.fractions(
         samples,
         channels,
-        (bins, bins) if isinstance(bins, int) else bins,
+        _ends(bins),
         uniform_edges=edges == "uniform",
         midpoint=values == "midpoint",
         p=p,
@@ -120,13 +125,21 @@ def randomized_quantize(
         keys=ids,
     )
     measured_together = shared and ranges is None
+    ends = None
     if measured_together:
-        low, high = chosen.measure(layout.of(x.detach()))
+        every = layout.of(x.detach())
+        low, high = chosen.measure(every)
         ranges = low.amin(0).expand_as(low), high.amax(0).expand_as(high)
+        if x.dtype == torch.int64:  # the ends of a range may be no float64
+            ends = every.amin((0, 2)).unsqueeze(-1), every.amax((0, 2)).unsqueeze(-1)  # [C, 1]
     if needs_gradient:
         return cast(Tensor, Quantize.apply(x, chosen, layout, fractions, ranges, measured_together, gradient))
     result = torch.empty_like(x) if out is None else out
     write(x.detach(), result, chosen, layout, fractions, ranges)
+    if ends is not None:
+        result.copy_(layout.restore(layout.of(result).clamp(*ends), like=result))
+    if out is not None:
+        torch.autograd.graph.increment_version(out)  # a kernel's writing is nothing that autograd sees
     return result
 
 
@@ -141,17 +154,24 @@ def check_settings(
     backend: BackendName,
 ) -> None:
     """`UserError` where a setting of `randomized_quantize` is wrong whatever the tensor."""
-    ends = (bins, bins) if isinstance(bins, int) else bins
-    whole = isinstance(ends, tuple | list) and len(ends) == 2 and all(type(end) is int for end in ends)
-    if not whole or not 1 <= ends[0] <= ends[1]:
-        raise UserError(f"bins: {bins!r} is no number of bins; give a whole number of at least 1, or (fewest, most)")
+    _ends(bins)
     _check_choice("per", per, ("channel", "sample", "batch"))
     _check_choice("edges", edges, ("random", "uniform"))
     _check_choice("values", values, ("random", "midpoint"))
     _check_choice("gradient", gradient, ("range", "straight_through", "none"))
     _check_choice("backend", backend, ("auto", *_BACKENDS))
-    if not isinstance(p, int | float) or isinstance(p, bool) or not 0 <= p <= 1:
-        raise UserError(f"p: {p!r} is not a probability; give a number from 0 to 1")
+    _check_probability("p", p)
+
+
+def _ends(bins: int | tuple[int, int]) -> tuple[int, int]:
+    """The fewest and the most bins."""
+    try:
+        fewest, most = map(operator.index, bins if isinstance(bins, tuple | list) else (bins, bins))
+    except (TypeError, ValueError):
+        fewest, most = 0, 0
+    if isinstance(bins, bool) or not 1 <= fewest <= most:
+        raise UserError(f"bins: {bins!r} is no number of bins; give a whole number of at least 1, or (fewest, most)")
+    return fewest, most
 
 
 def _backend(name: str, x: Tensor) -> Backend:
@@ -175,10 +195,13 @@ def _keys(
         raise UserError("keys: numbers come from keys or from a generator; leave one of them out")
     if per == "batch":
         raise UserError('keys: with per="batch" a view depends on the whole batch, not on a sample\'s key; drop one')
-    ids = torch.as_tensor(keys)
-    if ids.dtype not in INTEGERS:
+    try:
+        ids = torch.as_tensor(keys, device=x.device)
+    except (TypeError, ValueError, RuntimeError):
+        raise UserError(f"keys: {type(keys).__name__} given; keys are whole numbers of 64 bits, one a sample") from None
+    if ids.numel() and (ids.dtype == torch.bool or ids.is_floating_point() or ids.is_complex()):
         raise UserError(f"keys: {ids.dtype} given; keys are whole numbers, one a sample")
-    ids = ids.to(x.device, torch.int64).reshape(-1)
+    ids = ids.to(torch.int64).reshape(-1)
     if len(ids) != samples:
         raise UserError(f"keys: {len(ids)} given for {samples} samples; give one a sample")
     return ids
@@ -187,18 +210,24 @@ def _keys(
 def _limits(limits: tuple[float | Tensor, float | Tensor], layout: Scopes, x: Tensor, per: Per) -> Limits:
     """Given limits, [B, C] each, in the type of arithmetic."""
     samples, channels, _ = layout.shape
+    allowed = "a number" if per == "sample" else f"a number or a tensor of {channels}, one a channel"
     if not isinstance(limits, tuple | list) or len(limits) != 2:
-        raise UserError(f"limits: {limits!r} given; give (low, high), numbers or tensors of {channels}, one a channel")
+        raise UserError(f"limits: {type(limits).__name__} given; give (low, high), each {allowed}")
     ends = []
     for limit in limits:
-        end = torch.as_tensor(limit, device=x.device).detach().to(arithmetic(x.dtype))
-        if end.ndim > 1 or (end.ndim == 1 and (per == "sample" or len(end) != channels)):
-            allowed = "a number" if per == "sample" else f"a number or a tensor of {channels}, one a channel"
-            raise UserError(f"limits: a tensor of shape {tuple(end.shape)} given; each end is {allowed}")
-        ends.append(end.expand(samples, channels))
+        try:
+            end = torch.as_tensor(limit, device=x.device).detach()
+        except (TypeError, ValueError, RuntimeError):
+            raise UserError(f"limits: {type(limit).__name__} given as an end; each is {allowed}") from None
+        if end.is_complex() or end.ndim > 1 or (end.ndim == 1 and (per == "sample" or len(end) != channels)):
+            raise UserError(f"limits: {end.dtype} of shape {tuple(end.shape)} given; each end is {allowed}")
+        ends.append(end.to(arithmetic(x.dtype)).expand(samples, channels))
     low, high = ends
     if not bool((low.isfinite() & high.isfinite() & (low <= high)).all()):
-        raise UserError(f"limits: {limits!r} is no range; both ends are finite and low is not above high")
+        raise UserError(
+            f"limits: from {low.amin():g} to {high.amax():g} as {low.dtype} given; "
+            "both ends are finite in that type, and low is not above high"
+        )
     return low, high
 
 
@@ -209,10 +238,15 @@ def _check_tensor(name: str, x: Tensor) -> None:
         raise UserError(
             f"{name}: {x.dtype} given; allowed are float16, bfloat16, float32, float64, uint8 and int8 to int64"
         )
-    if x.layout != torch.strided:
+    if x.layout != torch.strided or x.is_nested:
         raise UserError(f"{name}: a tensor of layout {x.layout} given; give a dense one, x.to_dense()")
     if x.ndim == 0:
         raise UserError(f"{name}: a single number given; give a tensor with a channel dimension")
+
+
+def _check_probability(name: str, given: object) -> None:
+    if isinstance(given, bool) or not isinstance(given, Real) or not 0 <= float(given) <= 1:
+        raise UserError(f"{name}: {given!r} is not a probability; give a number from 0 to 1")
 
 
 def _check_choice(name: str, given: object, allowed: tuple[str, ...]) -> None:

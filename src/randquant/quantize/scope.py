@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 import torch
@@ -71,10 +72,10 @@ def scopes(x: Tensor, channel_dim: int, batch_dim: int | None, per: Per) -> Scop
     return Scopes((*outer, *inner), batched, (x.shape[batch], channels, math.prod(x.shape[d] for d in inner)))
 
 
-def _dimension(name: str, dimension: int, x: Tensor) -> int:
-    if not isinstance(dimension, int) or isinstance(dimension, bool) or not -x.ndim <= dimension < x.ndim:
+def _dimension(name: str, dimension: object, x: Tensor) -> int:
+    if isinstance(dimension, bool) or not isinstance(dimension, Integral) or not -x.ndim <= int(dimension) < x.ndim:
         raise UserError(
             f"{name}: {dimension!r} is not a dimension of a tensor of shape {tuple(x.shape)}; "
             f"allowed are {-x.ndim} to {x.ndim - 1}"
         )
-    return dimension % x.ndim
+    return int(dimension) % x.ndim

@@ -15,6 +15,8 @@ from randquant.quantize.gradient import Gradient
 from randquant.quantize.operation import BackendName, Edges, Values, check_settings, outside_graphs, randomized_quantize
 from randquant.quantize.scope import Per
 
+_PIL_MODES = ("L", "LA", "RGB", "RGBA", "I", "F", "I;16")  # those that arrays keep; others would come back changed
+
 
 class RandomizedQuantization(nn.Module):
     """`randomized_quantize` as a module, for models, and for torchvision's `transforms.v2.Compose`.
@@ -66,14 +68,15 @@ class RandomizedQuantization(nn.Module):
 
         Args:
             inputs: a tensor or a tree; several are one tree, as torchvision passes (image, label).
-            keys: one key a sample, as in `randomized_quantize`.
+            keys: one key a sample, as in `randomized_quantize`; a single image takes one, a video one a frame, and
+                several images in a tree share theirs.
 
         Returns:
             The same tree, each leaf of the type, dtype and shape it had.
         """
-        leaves, form = tree.tree_flatten(inputs if len(inputs) > 1 else inputs[0])
+        leaves, form = tree.tree_flatten(inputs[0] if len(inputs) == 1 else inputs)
         images = [i for i, leaf in enumerate(leaves) if _is_image(leaf)]
-        chosen = images or [i for i, leaf in enumerate(leaves) if type(leaf) in (Tensor, nn.Parameter)][:1]
+        chosen = images or [i for i, leaf in enumerate(leaves) if _is_plain(leaf)][:1]
         if not chosen:
             given = ", ".join(sorted({type(leaf).__name__ for leaf in leaves})) or "nothing"
             raise UserError(f"inputs: {given} given; give a tensor, a PIL image, or a tree that holds one")
@@ -103,13 +106,20 @@ class RandomizedQuantization(nn.Module):
         import numpy as np
         from PIL import Image
 
-        if image.mode in ("1", "P"):
-            raise UserError(f'inputs: a PIL image of mode "{image.mode}" given; convert it to "L" or "RGB" first')
+        if image.mode not in _PIL_MODES:
+            allowed = ", ".join(_PIL_MODES)
+            raise UserError(f"inputs: a PIL image of mode {image.mode!r} given; convert it to one of {allowed} first")
         stored = np.array(image)  # [H, W] or [H, W, C]
         pixels = torch.from_numpy(stored.astype(np.int32) if stored.dtype == np.uint16 else stored)
         bands = pixels if pixels.ndim == 3 else pixels.unsqueeze(-1)
         quantized = self._quantize(bands, channel_dim=2, batch_dim=None, keys=keys).reshape(pixels.shape)
         return Image.fromarray(quantized.numpy().astype(stored.dtype, copy=False))
+
+
+def _is_plain(leaf: Any) -> bool:
+    """Whether a leaf is a tensor, and none of torchvision's that mean something: a mask, boxes."""
+    vision = sys.modules.get("torchvision.tv_tensors")
+    return isinstance(leaf, Tensor) and not (vision is not None and isinstance(leaf, vision.TVTensor))
 
 
 def _is_image(leaf: Any) -> bool:
