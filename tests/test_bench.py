@@ -351,3 +351,10 @@ def test_a_reader_at_a_terminal_gets_a_wide_table(
     assert [said.splitlines()[row + 1].split()[0] for row in (first, second)] == ["Raw", "Raw"]
     assert max(map(len, said.splitlines())) <= 80
     assert "these are the plain rows alone." in " ".join(said.split())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="only a machine without a GPU refuses one")
+def test_a_device_that_is_not_there_stops_the_main_job_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^device: got cuda"):
+        quickstart(QuickstartSettings(out=tmp_path / "quickstart", device="cuda"))
+    assert not (tmp_path / "quickstart").exists()

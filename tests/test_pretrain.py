@@ -154,7 +154,7 @@ def test_a_process_is_stopped_by_sigterm_with_143(tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     said = process.communicate(timeout=30)[1]
     assert process.returncode == 143, said
-    assert "go on with --resume" in said
+    assert "from where pretrain --resume" in said
     assert "Traceback" not in said
     assert Run.open(tmp_path / "run").state()["step"] >= 2
     Run.open(tmp_path / "run").encoder()
@@ -367,3 +367,37 @@ def test_mixed_precision_runs(tmp_path: Path) -> None:
     run = pretrain(settings(tmp_path / "run", steps=2, precision="bf16"))
     assert all(math.isfinite(line["loss"]) for line in run.metrics() if "loss" in line)
     assert all(value.dtype == torch.float32 for value in run.encoder().state_dict().values())
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.json", b"{}"),
+        ("metrics.jsonl", b"garbage{\n"),
+        ("state.pt", {"step": 1}),
+        ("state.pt", {"step": 1, "seconds": 0.0, "window": [], "encoder": {}, "method": {}, "optimizer": {}}),
+    ],
+)
+def test_a_damaged_run_is_refused_in_one_line(tmp_path: Path, name: str, content: bytes | dict[str, object]) -> None:
+    given = settings(tmp_path / "run", steps=2)
+    run = pretrain(given)
+    if isinstance(content, bytes):
+        (run.path / name).write_bytes(content)
+    else:
+        torch.save(content, run.path / name)
+    with pytest.raises(UserError, match=rf"^run: .*{name} cannot be read \(.*\); it is damaged or not ours$"):
+        pretrain(replace(given, resume=True))
+
+
+def test_a_run_without_its_metrics_goes_on(tmp_path: Path) -> None:
+    given = settings(tmp_path / "run", steps=2)
+    (pretrain(given).path / "metrics.jsonl").unlink()
+    assert pretrain(replace(given, resume=True)).state()["step"] == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"weight_decay": -1.0}, {"learning_rate": math.inf}, {"weight_decay": math.nan}, {"learning_rate": 0.0}]
+)
+def test_settings_that_cannot_train(tmp_path: Path, wrong: dict[str, float]) -> None:
+    with pytest.raises(UserError, match=f"^{next(iter(wrong))}: got"):
+        settings(tmp_path / "run", **wrong)

@@ -292,29 +292,38 @@ NAMES = [
 
 def test_probe_of_the_random_encoder_gives_lines_and_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     lines = probe(ProbeSettings(run="random", task=("digits",), draws=2, seed=1, device="cpu"))
-    assert len(lines) == 2 * (3 * 2 + 1)
+    assert len(lines) == 2 * 2 * (3 * 2 + 1)
     assert all(list(line) == NAMES for line in lines)
     assert {(line["task"], line["method"], line["seed"], line["status"]) for line in lines} == {
-        ("digits", "none", 1, "ok")
+        ("digits", "raw", 1, "ok"),
+        ("digits", "none", 1, "ok"),
     }
     assert all(0 <= line["value"] <= 1 for line in lines)
     rows = [row.split("\t") for row in capsys.readouterr().out.splitlines()]
-    assert rows[0] == ["task", "method", "head", "labels a class", "accuracy, %", "spread over draws"]
+    assert rows[0] == ["task", "method", "head", "labels", "accuracy", "spread_draws"]
     assert {len(row) for row in rows} == {6}
-    assert [row[2:4] for row in rows[-2:]] == [["linear", "all"], ["knn", "all"]]
+    assert [row[1:4] for row in rows[-1:]] == [["none", "knn", "all"]]
 
 
 def test_probe_of_a_run_says_its_method_and_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
     pretrain(PretrainSettings(data="digits", method="rq", out=run, steps=1, seed=3, device="cpu", quiet=True))
     lines = probe(ProbeSettings(run=str(run), task=("digits",), draws=1, device="cpu", quiet=True))
-    assert {(line["method"], line["seed"]) for line in lines} == {("rq", 3)}
+    assert {(line["method"], line["seed"]) for line in lines} == {("raw", 3), ("none", 3), ("rq", 3)}
     assert capsys.readouterr().out == ""
 
 
-def test_probe_of_raw_samples_is_named_so() -> None:
-    lines = probe(ProbeSettings(run="raw", task=("digits",), draws=1, device="cpu", quiet=True))
-    assert {line["method"] for line in lines} == {"raw"}
+def test_a_reader_gets_a_column_a_number_of_labels(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("randquant.probe.task.is_drawn", lambda: True)
+    monkeypatch.setattr("randquant.terminal.is_drawn", lambda: True)
+    monkeypatch.setenv("COLUMNS", "60")
+    probe(ProbeSettings(run="raw", task=("digits",), draws=1, device="cpu"))
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split() == ["task", "method", "head", "1", "5", "20", "all"]
+    assert rows[0].split()[:3] == ["digits", "raw", "linear"]
+    assert "…" not in "".join(rows)
 
 
 @pytest.mark.parametrize(

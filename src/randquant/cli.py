@@ -12,6 +12,7 @@ import difflib
 import importlib
 import inspect
 import io
+import logging
 import os
 import re
 import signal
@@ -70,6 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = _DEBUG in words
     signal.signal(signal.SIGTERM, _terminate)
+    logging.basicConfig(level=logging.WARNING, format="randquant: %(message)s")
     try:
         try:
             _run([word for word in words if word != _DEBUG])

@@ -17,7 +17,7 @@ import json
 import os
 import pickle
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +88,12 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """What config.json holds: `settings`, `spec` and `versions`."""
-        config: dict[str, Any] = self._read("config.json", lambda path: json.loads(path.read_text()))
+
+        def whole(path: Path) -> dict[str, Any]:
+            config = json.loads(path.read_text())
+            return {**config, **{name: config[name] for name in ("settings", "versions")}}
+
+        config: dict[str, Any] = self._read("config.json", whole)
         return config
 
     def log(self, line: dict[str, Any]) -> None:
@@ -98,12 +103,18 @@ class Run:
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of metrics.jsonl, oldest first; a line that a sudden end cut short is not one of them."""
-        text: str = self._read("metrics.jsonl", Path.read_text)
-        return [json.loads(line) for line in text.split("\n")[:-1]]
+        if not (self.path / "metrics.jsonl").exists():  # nothing was logged
+            return []
+
+        def lines(path: Path) -> list[dict[str, Any]]:
+            return [json.loads(line) for line in path.read_text().split("\n")[:-1]]
+
+        read: list[dict[str, Any]] = self._read("metrics.jsonl", lines)
+        return read
 
     def rewind(self, step: int) -> None:
         """Forget the lines of metrics.jsonl after a step: a resumed training writes them anew."""
-        lines = [json.dumps(line) + "\n" for line in self.metrics() if line["step"] <= step]
+        lines = [json.dumps(line) + "\n" for line in self.metrics() if line.get("step", 0) <= step]
         self._replace("metrics.jsonl", lambda file: file.write("".join(lines).encode()))
 
     def save_encoder(self, encoder: DomainAgnosticTransformer) -> None:
@@ -140,6 +151,23 @@ class Run:
     def has_state(self) -> bool:
         """Whether a state was saved."""
         return (self.path / "state.pt").exists()
+
+    def restore(self, parts: dict[str, Any], values: Sequence[str]) -> list[Any]:
+        """Load each part (a module, an optimizer) from its own entry of state.pt, and return the values of those names.
+
+        Raises:
+            UserError: the file is missing, damaged, or of another training.
+        """
+
+        def fill(path: Path) -> list[Any]:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+            found = [state[name] for name in values]
+            for name, part in parts.items():
+                part.load_state_dict(state[name])
+            return found
+
+        found: list[Any] = self._read("state.pt", fill)
+        return found
 
     def state(self) -> dict[str, Any]:
         """What state.pt holds, on the CPU.

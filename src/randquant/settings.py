@@ -5,6 +5,7 @@ Nothing here loads torch.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -86,8 +87,8 @@ class MethodSettings:
         _check("projection", self.projection, 1)
         if not 0 < self.crop_smallest <= 1:
             raise UserError(f"crop_smallest: got {self.crop_smallest}, must be above 0 and at most 1")
-        if not self.temperature > 0:
-            raise UserError(f"temperature: got {self.temperature}, must be above 0")
+        if not 0 < self.temperature < math.inf:
+            raise UserError(f"temperature: got {self.temperature}, must be above 0 and finite")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,8 +141,10 @@ class PretrainSettings:
             _check(name, getattr(self, name), 1)
         if not 0 <= self.warmup < 1:
             raise UserError(f"warmup: got {self.warmup}, must be a share of the steps, at least 0 and below 1")
-        if not self.learning_rate > 0:
-            raise UserError(f"learning_rate: got {self.learning_rate}, must be above 0")
+        if not 0 < self.learning_rate < math.inf:
+            raise UserError(f"learning_rate: got {self.learning_rate}, must be above 0 and finite")
+        if not 0 <= self.weight_decay < math.inf:
+            raise UserError(f"weight_decay: got {self.weight_decay}, must be at least 0 and finite")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
@@ -164,10 +167,10 @@ class PretrainSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ProbeSettings:
-    """Probe frozen features: what a linear and a nearest-neighbour head read from them."""
+    """Probe frozen features, beside the samples themselves and a random encoder: what plain heads read from them."""
 
     run: Positional[str]
-    """A run directory; random for the untrained encoder; raw for the samples themselves."""
+    """A run directory; random or raw for the two plain rows alone."""
     task: Positional[tuple[str, ...]]
     """Data sets with labels, such as digits."""
     seed: int = 0

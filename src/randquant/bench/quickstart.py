@@ -10,6 +10,7 @@ from randquant.bench.grid import Plan, run_grid
 from randquant.bench.maps import write_maps
 from randquant.bench.views import write_views
 from randquant.data import open_data
+from randquant.device import find_device
 from randquant.errors import UserError
 from randquant.report.table import tables
 from randquant.report.terminal import show
@@ -27,9 +28,10 @@ def quickstart(settings: QuickstartSettings) -> Path:
         the path of the page.
 
     Raises:
-        UserError: the folder cannot be written.
+        UserError: the folder cannot be written, or the device is not there.
         SystemExit: with 1, after the report, if a cell failed.
     """
+    find_device(settings.device)  # before anything else: no cell could be measured without it
     out = settings.out
     planned = list(plans(settings))
     failed = run_grid(planned, out / "results.jsonl", quiet=settings.quiet)

@@ -6,6 +6,10 @@ before it, one after another: `crop+rq`, `crop+emix`.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+from torch import nn
+
 from randquant.errors import UserError
 from randquant.methods.cropped import Cropped
 from randquant.methods.emix import EMix
@@ -15,15 +19,19 @@ from randquant.methods.quantized import Quantized
 from randquant.settings import MethodSettings
 from randquant.spec import Spec
 
-VIEWS: dict[str, type[Quantized] | type[Cropped]] = {"rq": Quantized, "crop": Cropped}
-METHODS: dict[str, type[InfoNCE] | type[EMix]] = {"emix": EMix, "rq": InfoNCE, "crop": InfoNCE}
+VIEWS: dict[str, Callable[[Spec, MethodSettings], View]] = {"rq": Quantized, "crop": Cropped}
+METHODS: dict[str, Callable[[int, Sequence[View], MethodSettings], nn.Module]] = {
+    "emix": EMix,
+    "rq": InfoNCE,
+    "crop": InfoNCE,
+}
 UNTRAINED = "none"  # the random encoder: there is nothing to train
 
 __all__ = ["Loss", "Method", "View", "METHODS", "VIEWS", "UNTRAINED", "make_method"]
 
 
-def make_method(name: str, spec: Spec, width: int, settings: MethodSettings) -> InfoNCE | EMix:
-    """The method of this name, its head freshly drawn from torch's generator.
+def make_method(name: str, spec: Spec, width: int, settings: MethodSettings) -> nn.Module:
+    """The `Method` of this name, a module, its head freshly drawn from torch's generator.
 
     Args:
         name: a method, with partners before it: `rq`, `emix`, `crop+rq`.
@@ -38,5 +46,7 @@ def make_method(name: str, spec: Spec, width: int, settings: MethodSettings) -> 
     if words[-1] not in METHODS or any(word not in VIEWS for word in words[:-1]):
         known = f"{UNTRAINED}, {', '.join(METHODS)}, or one of these after {' or '.join(VIEWS)}, such as crop+rq"
         raise UserError(f"method: got {name!r}, must be one of: {known}")
+    if len(set(words)) < len(words):
+        raise UserError(f"method: got {name!r}, must name each partner once; a second one would draw the same numbers")
     views = [VIEWS[word](spec, settings) for word in words if word in VIEWS]
     return METHODS[words[-1]](width, views, settings)

@@ -44,7 +44,7 @@ class InfoNCE(nn.Module):
             raise UserError(f"batch: got {len(batch.ids)} sample, must be at least 2: others are the negatives")
         first, second = (apply(self.views, batch.inputs, draws, view) for view in range(2))
         if progress == 0 and any(_same(view, batch.inputs) for view in (first, second)):
-            raise UserError("method: a view equals its input, so there is nothing to learn; are all samples constant?")
+            raise UserError("method: a view equals its input, so there is nothing to learn; choose a stronger one")
         query, key = (F.normalize(self.head(encoder(view)), dim=1) for view in (first, second))  # [B, projection]
         logits = query @ key.T / self.temperature
         own = torch.arange(len(logits), device=logits.device)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -15,7 +15,7 @@ from randquant.data import Batch, Dataset, open_data
 from randquant.device import find_device
 from randquant.encoder import DomainAgnosticTransformer, make_encoder
 from randquant.errors import UserError
-from randquant.methods import UNTRAINED, Loss, make_method
+from randquant.methods import UNTRAINED, Loss, Method, make_method
 from randquant.pretrain.display import Display
 from randquant.pretrain.signals import Signals
 from randquant.pretrain.watch import has_collapsed, watch
@@ -68,26 +68,23 @@ def pretrain(settings: PretrainSettings, dataset: Dataset | None = None) -> Run:
         torch.manual_seed(_seed(settings.seed, "method"))
         method = make_method(settings.method, dataset.spec, encoder.width, settings.method_details)
         run = _open_run(settings, dataset)
-        groups = [{"params": list(encoder.parameters())}, *method.parameter_groups()]
+        groups = [{"params": list(encoder.parameters())}, *cast(Method, method).parameter_groups()]
         optimizer: Any = torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
         training, optimizer = fabric.setup(Training(method, encoder), optimizer)
         samples = fabric.to_device(samples)
+        parts = {"encoder": encoder, "method": method, "optimizer": optimizer}
         first, seconds = 0, 0.0
+        window: list[dict[str, float]] = []  # the metrics of the steps since the last line
         if settings.resume and run.has_state():
-            state = run.state()
-            first, seconds = state["step"], state["seconds"]
-            encoder.load_state_dict(state["encoder"])
-            method.load_state_dict(state["method"])
-            optimizer.load_state_dict(state["optimizer"])
+            first, seconds, window = run.restore(parts, ("step", "seconds", "window"))
         run.rewind(first)  # the lines of steps that are made once more
 
         def save(step: int) -> None:
             run.save_encoder(encoder)
-            state = {"step": step, "seconds": seconds + time.monotonic() - started, "optimizer": optimizer.state_dict()}
-            run.save_state({**state, "encoder": encoder.state_dict(), "method": method.state_dict()})
+            state = {"step": step, "seconds": seconds + time.monotonic() - started, "window": window}
+            run.save_state({**state, **{name: part.state_dict() for name, part in parts.items()}})
 
         batches = len(samples.ids) // settings.batch
-        window: list[dict[str, float]] = []
         started = last_line = time.monotonic()
         training.train()
         with Display(settings, first) as display, Signals() as signals:
@@ -134,7 +131,10 @@ def pretrain(settings: PretrainSettings, dataset: Dataset | None = None) -> Run:
                 if signals.number or done % settings.save_every == 0 or done == settings.steps:
                     save(done)
                 if signals.number:
-                    _log.warning(f"interrupted after step {done}; saved in {run.path}, go on with --resume")
+                    _log.warning(
+                        f"interrupted after step {done}; saved in {run.path}, "
+                        "from where pretrain --resume, or the same quickstart, goes on"
+                    )
                     raise SystemExit(128 + signals.number)
     return run
 

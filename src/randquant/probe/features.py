@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -46,17 +48,28 @@ def raw(batch: Batch) -> NDArray[np.float32]:
     return features
 
 
-def named_encoder(settings: ProbeSettings, dataset: Dataset) -> tuple[str, int, nn.Module | None]:
-    """What `settings.run` names: its method, its seed, and its encoder on the device; None for the samples themselves.
+class Named(NamedTuple):
+    """What is probed: its method, its seed, and its encoder; None for the samples themselves."""
+
+    method: str
+    seed: int
+    encoder: nn.Module | None
+
+
+def named_encoders(settings: ProbeSettings, dataset: Dataset) -> list[Named]:
+    """The two plain rows, samples and random encoder, then the run that `settings.run` names, if it names one.
+
+    The random encoder has the sizes and the seed of the run.
 
     Raises:
         UserError: there is no such run, or no such device.
     """
-    if settings.run == RAW:
-        return RAW, settings.seed, None
     device = find_device(settings.device)
-    if settings.run == RANDOM:
-        return UNTRAINED, settings.seed, make_encoder(dataset.spec, EncoderSettings(), settings.seed).to(device)
-    run = Run.open(settings.run)
-    trained = run.config["settings"]
-    return str(trained["method"]), int(trained["seed"]), run.encoder().to(device)
+    sizes, seed, trained = EncoderSettings(), settings.seed, []
+    if settings.run not in (RAW, RANDOM):
+        run = Run.open(settings.run)
+        began, encoder = run.config["settings"], run.encoder()
+        sizes, seed = encoder.settings, int(began["seed"])
+        trained = [Named(str(began["method"]), seed, encoder.to(device))]
+    untrained = make_encoder(dataset.spec, sizes, seed).to(device)
+    return [Named(RAW, seed, None), Named(UNTRAINED, seed, untrained), *trained]

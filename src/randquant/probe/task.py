@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
@@ -15,17 +15,17 @@ from torch import nn
 from randquant import __version__
 from randquant.data import Dataset, open_data
 from randquant.errors import UserError
-from randquant.probe.features import extract, named_encoder, raw
+from randquant.probe.features import extract, named_encoders, raw
 from randquant.probe.score import Score, score
 from randquant.settings import ProbeSettings
-from randquant.terminal import write_table
+from randquant.terminal import is_drawn, tell, write_table
 
 
 def probe(settings: ProbeSettings) -> list[dict[str, Any]]:
-    """Probe a run, a random encoder or the samples themselves on some tasks, and show a table.
+    """Probe a run on some tasks, beside the samples themselves and a random encoder, and show a table.
 
     Returns:
-        the result lines of all tasks.
+        the result lines of all tasks; of the plain rows first, under the methods `raw` and `none`.
 
     Raises:
         UserError: the run or a task is not there, or a task has no labels that can be probed.
@@ -33,23 +33,21 @@ def probe(settings: ProbeSettings) -> list[dict[str, Any]]:
     lines = []
     for task in settings.task:
         dataset = open_data(task)
-        method, seed, encoder = named_encoder(settings, dataset)
-        start = time.perf_counter()
-        scores = score_task(encoder, dataset, seed=settings.seed, draws=settings.draws)
-        lines += result_lines(
-            scores,
-            suite="probe",
-            dataset=dataset,
-            method=method,
-            seed=seed,
-            seconds=time.perf_counter() - start,
-            config_hash=config_hash(
-                {"run": settings.run, "task": task, "seed": settings.seed, "draws": settings.draws}
-            ),
-        )
+        asked = {"run": settings.run, "task": task, "seed": settings.seed, "draws": settings.draws}
+        for method, seed, encoder in named_encoders(settings, dataset):
+            start = time.perf_counter()
+            scores = score_task(encoder, dataset, seed=settings.seed, draws=settings.draws)
+            lines += result_lines(
+                scores,
+                suite="probe",
+                dataset=dataset,
+                method=method,
+                seed=seed,
+                seconds=time.perf_counter() - start,
+                config_hash=config_hash({**asked, "method": method}),
+            )
     if not settings.quiet:
-        header = ("task", "method", "head", "labels a class", "accuracy, %", "spread over draws")
-        write_table(header, list(_rows(lines)), text_columns=4)
+        _show(lines)
     return lines
 
 
@@ -114,11 +112,24 @@ def config_hash(settings: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _rows(lines: Iterable[dict[str, Any]]) -> Iterable[list[str]]:
-    """One row a task, head and number of labels: the mean and the spread over draws, in percent."""
-    drawn: dict[tuple[str, ...], list[float]] = {}
+def _show(lines: Sequence[dict[str, Any]]) -> None:
+    """The mean and the spread over draws: a column a number of labels for a reader, a row a number for a program."""
+    drawn: dict[tuple[str, str, str], dict[str, list[float]]] = {}
     for line in lines:
-        place = tuple(str(line[name]) for name in ("task", "method", "head", "labels"))
-        drawn.setdefault(place, []).append(100 * line["value"])
-    for place, values in drawn.items():
-        yield [*place, f"{fmean(values):.1f}", f"{stdev(values):.1f}" if len(values) > 1 else ""]
+        place = line["task"], line["method"], line["head"]
+        drawn.setdefault(place, {}).setdefault(line["labels"], []).append(line["value"])
+    if not is_drawn():
+        rows = [
+            [*place, labels, f"{fmean(values):.4f}", f"{stdev(values):.4f}" if len(values) > 1 else ""]
+            for place, numbers in drawn.items()
+            for labels, values in numbers.items()
+        ]
+        write_table(("task", "method", "head", "labels", "accuracy", "spread_draws"), rows)
+        return
+    counts = list(dict.fromkeys(line["labels"] for line in lines))
+    table = [
+        [*place, *(f"{100 * fmean(values):.1f}" for values in map(numbers.__getitem__, counts))]
+        for place, numbers in drawn.items()
+    ]
+    write_table(("task", "method", "head", *counts), table, text_columns=3)
+    tell("Accuracy in percent, by the number of labels a class; few labels: the mean over draws.")
