@@ -135,7 +135,7 @@ def fractions(
         if counts is not None:
             unused = torch.arange(1, most, device=device) >= counts  # [groups, R-1]
             edges = edges.masked_fill(unused.unsqueeze(1), torch.inf)
-        edges = edges.sort().values
+        edges = _ascending(edges)
     values = None if midpoint else draw("values", groups, channels * most).view(groups, channels, most)
     applied = None if p == 1 else draw("applied", samples, 1) < p
     return Fractions(
@@ -144,6 +144,13 @@ def fractions(
         bins=None if counts is None else spread(counts),
         applied=None if applied is None else applied.expand(samples, channels).flatten(),
     )
+
+
+def _ascending(edges: Tensor) -> Tensor:
+    """Sort along the last dimension. On the CPU numpy does it faster, and wakes no threads that would spin on."""
+    if edges.device.type != "cpu":
+        return edges.sort().values
+    return torch.from_numpy(np.sort(edges.numpy(), axis=-1))
 
 
 def _uniform_edges(fewest: int, most: int) -> Tensor:
