@@ -158,6 +158,6 @@ def test_a_table_for_a_program_is_tab_separated(capfd: pytest.CaptureFixture[str
     out, told = capfd.readouterr()
     header, *rows = (line.split("\t") for line in out.splitlines())
     assert header[:3] == ["task", "method", "head"]
-    assert len(rows) == 8  # two heads; 1, 5, 20 labels a class and all
+    assert len(rows) == 16  # raw and none; two heads; 1, 5, 20 labels a class and all
     assert {len(row) for row in rows} == {len(header)}
     assert told == ""
