@@ -30,6 +30,8 @@ process; a cell is the median of {rounds} runs, down to {fewest} where a call is
 
 {gpu}
 
+- `OMP_WAIT_POLICY=PASSIVE` for all: torch's threads sleep when their work is done. By default they go on spinning for
+  milliseconds, so a call that follows one of torch's has fewer processors than it was given.
 - `out=` writes into memory that exists; fresh output is a new tensor at every call. The mapping alone has its random
   numbers drawn before; the draws alone map nothing.
 - Plain torch is `backend="torch"`. The dense implementation is the published way, R boolean planes: (9R + 8) bytes an

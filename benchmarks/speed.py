@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+# OpenMP's threads spin for milliseconds after torch's work; the next call, another contestant's, would pay for it.
+# They read this when torch is loaded; processes started from here inherit it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 import tyro
