@@ -14,11 +14,11 @@ from randquant import randomized_quantize
 from randquant.data import Batch
 from randquant.encoder import DomainAgnosticTransformer, make_encoder
 from randquant.errors import UserError
-from randquant.methods import METHODS, VIEWS, make_method
-from randquant.methods.cropped import Cropped
+from randquant.methods import METHODS, PARTNERS, make_method
+from randquant.methods.cropped import cropped
 from randquant.methods.emix import EMix
 from randquant.methods.infonce import InfoNCE
-from randquant.methods.quantized import Quantized
+from randquant.methods.quantized import QuantizedInputs
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 from randquant.spec import Grid, Spec, Table
@@ -40,7 +40,7 @@ def build(name: str, spec: Spec) -> tuple[DomainAgnosticTransformer, EMix | Info
     encoder = make_encoder(spec, SMALL, seed=0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
-        return encoder, make_method(name, spec, encoder.width, SETTINGS)
+        return encoder, make_method(name, encoder, SETTINGS)
 
 
 def draws(samples: Batch, seed: int = 0) -> Draws:

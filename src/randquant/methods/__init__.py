@@ -1,52 +1,60 @@
 """(encoder, batch, draws) in, a loss out. A method is one file; its name stands in one of the two tables below.
 
-`rq` and `crop` are views: the method that compares them is InfoNCE. Partners are written before the method and act
-before it, one after another: `crop+rq`, `crop+emix`.
+`rq`, `crop`, `shift` and `mask` are partners: they make views, and the method that compares two views is InfoNCE.
+Partners are written before a method and act before it, one after another: `crop+rq`, `crop+emix`, `rq+byol`. Those of
+the inputs act before those of the embeddings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from torch import nn
 
+from randquant.encoder import Encoder
 from randquant.errors import UserError
-from randquant.methods.cropped import Cropped
+from randquant.methods.chain import Chain
+from randquant.methods.cropped import cropped
 from randquant.methods.emix import EMix
 from randquant.methods.infonce import InfoNCE
-from randquant.methods.method import Loss, Method, View
-from randquant.methods.quantized import Quantized
+from randquant.methods.masked import masked
+from randquant.methods.method import Loss, Method
+from randquant.methods.quantized import quantized
+from randquant.methods.shifted import shifted
 from randquant.settings import MethodSettings
 from randquant.spec import Spec
 
-VIEWS: dict[str, Callable[[Spec, MethodSettings], View]] = {"rq": Quantized, "crop": Cropped}
-METHODS: dict[str, Callable[[int, Sequence[View], MethodSettings], nn.Module]] = {
+PARTNERS: dict[str, Callable[[Spec, MethodSettings], Chain]] = {
+    "rq": quantized,
+    "crop": cropped,
+    "shift": shifted,
+    "mask": masked,
+}
+METHODS: dict[str, Callable[[Encoder, Chain, MethodSettings], nn.Module]] = {
+    **dict.fromkeys(PARTNERS, InfoNCE),
     "emix": EMix,
-    "rq": InfoNCE,
-    "crop": InfoNCE,
 }
 UNTRAINED = "none"  # the random encoder: there is nothing to train
 
-__all__ = ["Loss", "Method", "View", "METHODS", "VIEWS", "UNTRAINED", "make_method"]
+__all__ = ["Loss", "Method", "Chain", "METHODS", "PARTNERS", "UNTRAINED", "make_method"]
 
 
-def make_method(name: str, spec: Spec, width: int, settings: MethodSettings) -> nn.Module:
-    """The `Method` of this name, a module, its head freshly drawn from torch's generator.
+def make_method(name: str, encoder: Encoder, settings: MethodSettings) -> nn.Module:
+    """The `Method` of this name, a module, its heads freshly drawn from torch's generator.
 
     Args:
         name: a method, with partners before it: `rq`, `emix`, `crop+rq`.
-        spec: what a sample is.
-        width: numbers in the encoder's features.
-        settings: what the methods share.
+        encoder: what it will train.
+        settings: what the methods and partners may be told.
 
     Raises:
-        UserError: a word of the name is unknown, or the method has no use for such samples.
+        UserError: a word of the name is unknown, or the method has no use for such samples or such an encoder.
     """
     words = name.split("+")
-    if words[-1] not in METHODS or any(word not in VIEWS for word in words[:-1]):
-        known = f"{UNTRAINED}, {', '.join(METHODS)}, or one of these after {' or '.join(VIEWS)}, such as crop+rq"
+    if words[-1] not in METHODS or any(word not in PARTNERS for word in words[:-1]):
+        known = f"{UNTRAINED}, {', '.join(METHODS)}, or one of these after {' or '.join(PARTNERS)}, such as crop+rq"
         raise UserError(f"method: got {name!r}, must be one of: {known}")
     if len(set(words)) < len(words):
         raise UserError(f"method: got {name!r}, must name each partner once; a second one would draw the same numbers")
-    views = [VIEWS[word](spec, settings) for word in words if word in VIEWS]
-    return METHODS[words[-1]](width, views, settings)
+    chain = sum((PARTNERS[word](encoder.spec, settings) for word in words if word in PARTNERS), Chain())
+    return METHODS[words[-1]](encoder, chain, settings)

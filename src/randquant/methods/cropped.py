@@ -1,4 +1,4 @@
-"""Grids in, random crops of them out, brought back to their size: the view `crop`."""
+"""Grids in, random crops of them out, brought back to their size: the partner `crop`."""
 
 from __future__ import annotations
 
@@ -6,37 +6,36 @@ import torch
 from torch import Tensor
 
 from randquant.errors import UserError
+from randquant.methods.chain import Chain
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 from randquant.spec import Spec
 
 
-class Cropped:
-    """Cut a random box out of every grid and stretch it to the grid's size; other inputs pass untouched.
+def cropped(spec: Spec, settings: MethodSettings) -> Chain:
+    """The part of a chain that `crop` stands for: cut a random box out of every grid and stretch it to the grid's size.
 
     Along each dimension the box's side is uniform between the smallest share and 1, and its place uniform within the
-    grid; values between places are linear interpolations.
+    grid; values between places are linear interpolations. Other inputs pass untouched.
 
     Raises:
         UserError: the spec has no grid.
     """
+    if not any(one.size for one in spec.inputs):
+        raise UserError("method: crop was given no grid, and nothing else can be cropped; leave it out")
 
-    def __init__(self, spec: Spec, settings: MethodSettings) -> None:
-        self.spec, self.smallest = spec, settings.crop_smallest
-        if not any(one.size for one in spec.inputs):
-            raise UserError("method: crop was given no grid, and nothing else can be cropped; leave it out")
-
-    def __call__(self, inputs: tuple[Tensor, ...], draws: Draws, view: int) -> tuple[Tensor, ...]:
-        """Inputs [B, ...] to inputs of the same shapes."""
+    def cut(inputs: tuple[Tensor, ...], draws: Draws, view: int) -> tuple[Tensor, ...]:
         views = list(inputs)
-        for place, one in enumerate(self.spec.inputs):
+        for place, one in enumerate(spec.inputs):
             if one.size:
                 numbers = draws.uniform(f"crop/{place}", len(one.size), 2, view=view)  # [B, dimensions, 2]
                 for dimension in range(len(one.size)):
-                    side = self.smallest + (1 - self.smallest) * numbers[:, dimension, 0]
+                    side = settings.crop_smallest + (1 - settings.crop_smallest) * numbers[:, dimension, 0]
                     start = (1 - side) * numbers[:, dimension, 1]
                     views[place] = _stretch(views[place], dimension + 2, start, side)
         return tuple(views)
+
+    return Chain(inputs=(cut,))
 
 
 def _stretch(values: Tensor, dim: int, start: Tensor, side: Tensor) -> Tensor:

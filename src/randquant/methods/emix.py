@@ -1,22 +1,23 @@
 """A batch in, the e-Mix loss out: which samples, in which shares, is a mixture of embeddings made of?
 
 Source: the DABS benchmark (Tamkin et al., 2021), after i-Mix (Lee et al., 2021). The benchmark's code loses the weight
-of each sample to a broadcast; here it is kept.
+of each sample to a broadcast, so that every sample has the batch's mean weights: `mixture_weights` "batch".
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from randquant import world
 from randquant.data.batch import Batch
-from randquant.encoder import DomainAgnosticTransformer
-from randquant.errors import UserError
-from randquant.methods.method import Loss, View, apply
+from randquant.encoder import Encoder
+from randquant.methods.chain import Chain
+from randquant.methods.heads import projection_head
+from randquant.methods.method import Loss, check_several, transformer
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 
@@ -25,43 +26,45 @@ class EMix(nn.Module):
     """Mix each sample's embeddings with a partner's; the mixture should find both among the clean samples.
 
     Args:
-        width: numbers in the encoder's features.
-        views: transforms of the inputs before they are embedded, in order; none by default.
-        settings: temperature, and the projection head's width.
+        encoder: what is trained; its width is the head's.
+        chain: what samples go through before they are mixed; nothing by default.
+        settings: temperature, the projection head's width, and how the two parts' losses are weighted.
     """
 
-    def __init__(self, width: int, views: Sequence[View], settings: MethodSettings) -> None:
+    def __init__(self, encoder: Encoder, chain: Chain, settings: MethodSettings) -> None:
         super().__init__()
-        self.views, self.temperature = tuple(views), settings.temperature
-        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, settings.projection))
+        self.chain, self.settings = chain, settings
+        self.head = projection_head(encoder.width, settings.projection)
 
-    def forward(self, encoder: nn.Module, batch: Batch, draws: Draws, progress: float) -> Loss:
+    def forward(self, encoder: Encoder, batch: Batch, draws: Draws, progress: float) -> Loss:
         """The loss of one batch; `accuracy` is the share of mixtures whose nearest candidate is their larger part.
 
         Raises:
             UserError: the encoder cannot be entered at its embeddings, or the batch has fewer than 2 samples.
         """
-        if not isinstance(encoder, DomainAgnosticTransformer):
-            raise UserError("encoder: emix mixes embeddings, so it needs randquant's own transformer; rq takes any")
-        if len(batch.ids) < 2:
-            raise UserError(f"batch: got {len(batch.ids)} sample, must be at least 2: others are the partners")
-        inputs = apply(self.views, batch.inputs, draws, 0)
-        clean, padding = encoder.embed(inputs), encoder.padding(inputs)  # [B, N, D], [B, N]
+        own = transformer(encoder, "emix", "mixes")
+        check_several(batch, "partners")
+        clean, padding = self.chain.embed(own, self.chain.change(batch.inputs, draws, 0), draws, 0)  # [B, N, D], [B, N]
         share = draws.uniform("emix/share")  # Beta(1, 1)
         share = torch.maximum(share, 1 - share)  # [B], the larger part is the sample's own
         partner = draws.permutation("emix/partner")
         weight = share[:, None, None]
         # Only the partner is detached, and the keys are not: as in the benchmark.
-        mixed = weight * clean + (1 - weight) * clean[partner].detach()
+        mixed = weight * clean + (1 - weight) * world.gather(clean.detach())[partner]
         # A position of the mixture is padding only where both parts are.
-        both = None if padding is None else padding & padding[partner]
-        query = F.normalize(self.head(encoder.encode(mixed, both)), dim=1)  # [B, projection]
-        key = F.normalize(self.head(encoder.encode(clean, padding)), dim=1)
-        logits = query @ key.T / self.temperature
-        own = torch.arange(len(logits), device=logits.device)
-        losses = share * F.cross_entropy(logits, own, reduction="none")
-        losses = losses + (1 - share) * F.cross_entropy(logits, partner, reduction="none")  # [B]
-        return Loss(losses.mean(), {"accuracy": (logits.detach().argmax(dim=1) == own).float().mean()})
+        both = None if padding is None else padding & world.gather(padding)[partner]
+        query = F.normalize(self.head(own.encode(mixed, both)), dim=1)  # [B, projection]
+        key = F.normalize(self.head(own.encode(clean, padding)), dim=1)
+        logits = query @ world.gather(key).T / self.settings.temperature  # [B, G]
+        found = (logits.detach().argmax(dim=1) == draws.rows).float()
+        return Loss(self._mixed_loss(logits, draws.rows, partner, share), {"accuracy": found.mean()})
+
+    def _mixed_loss(self, logits: Tensor, rows: Tensor, partner: Tensor, share: Tensor) -> Tensor:
+        """The cross-entropies of logits [B, G] against both parts, each weighted by its share; a scalar."""
+        if self.settings.mixture_weights == "batch":
+            share = world.gather(share).mean()
+        losses = share * F.cross_entropy(logits, rows, reduction="none")
+        return (losses + (1 - share) * F.cross_entropy(logits, partner, reduction="none")).mean()
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The projection head, in one group."""

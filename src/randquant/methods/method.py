@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from randquant.data.batch import Batch
+from randquant.encoder import DomainAgnosticTransformer, Encoder
+from randquant.errors import UserError
 from randquant.quantize.draw import Draws
 
 
@@ -15,7 +16,8 @@ class Loss(NamedTuple):
     """What a method gives for a batch.
 
     Attributes:
-        value: the loss, a scalar that carries the gradient.
+        value: the loss, a scalar that carries the gradient. With several processes: of this one's samples; the mean
+            over the processes is the loss of the global batch.
         metrics: scalars to be logged, detached, by name.
     """
 
@@ -23,35 +25,44 @@ class Loss(NamedTuple):
     metrics: dict[str, Tensor]
 
 
-class View(Protocol):
-    """A keyed transform of the inputs. Same draws and view number, same result."""
-
-    def __call__(self, inputs: tuple[Tensor, ...], draws: Draws, view: int) -> tuple[Tensor, ...]:
-        """Inputs [B, ...] to inputs of the same shapes; `view` numbers the views of one sample."""
-        ...
-
-
 class Method(Protocol):
     """A self-supervised method, an `nn.Module`. It never sees data sets, optimizers or files."""
 
-    def forward(self, encoder: nn.Module, batch: Batch, draws: Draws, progress: float) -> Loss:
+    def forward(self, encoder: Encoder, batch: Batch, draws: Draws, progress: float) -> Loss:
         """The loss of one batch.
 
         Args:
             encoder: gives features [B, D] from the inputs.
-            batch: the samples.
+            batch: the samples of this process.
             draws: all random numbers that the method may use.
             progress: the share of the training that is done, from 0 to below 1.
         """
         ...
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Optimizer groups of the method's own parameters; the encoder's are not among them."""
+        """Optimizer groups of the method's own trained parameters; the encoder's are not among them."""
         ...
 
 
-def apply(views: Sequence[View], inputs: tuple[Tensor, ...], draws: Draws, view: int) -> tuple[Tensor, ...]:
-    """One view of the inputs: the transforms one after another."""
-    for transform in views:
-        inputs = transform(inputs, draws, view)
-    return inputs
+def transformer(encoder: Encoder, who: str, deed: str) -> DomainAgnosticTransformer:
+    """The encoder, which must be one that can be entered at its embeddings.
+
+    Args:
+        who, deed: who asks, and what it does with embeddings, as the error says them.
+
+    Raises:
+        UserError: it is a user's own module.
+    """
+    if not isinstance(encoder, DomainAgnosticTransformer):
+        raise UserError(f"encoder: {who} {deed} embeddings, so it needs randquant's own transformer; rq takes any")
+    return encoder
+
+
+def check_several(batch: Batch, others: str) -> None:
+    """Refuse a batch of one: the other samples are the `others`.
+
+    Raises:
+        UserError: this process has fewer than 2 samples.
+    """
+    if len(batch.ids) < 2:
+        raise UserError(f"batch: got {len(batch.ids)} sample, must be at least 2: others are the {others}")

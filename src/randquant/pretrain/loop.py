@@ -66,7 +66,7 @@ def pretrain(settings: PretrainSettings, dataset: Dataset | None = None) -> Run:
 
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(_seed(settings.seed, "method"))
-        method = make_method(settings.method, dataset.spec, encoder.width, settings.method_details)
+        method = make_method(settings.method, encoder, settings.method_details)
         run = _open_run(settings, dataset)
         groups = [{"params": list(encoder.parameters())}, *cast(Method, method).parameter_groups()]
         optimizer: Any = torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)

@@ -166,17 +166,23 @@ def _uniform_edges(fewest: int, most: int) -> Tensor:
 class Draws:
     """The random numbers of one training step, for the samples of one batch.
 
-    Each number is keyed by seed, epoch, sample id, view and purpose, and by nothing else.
+    Each number is keyed by seed, epoch, sample id, view and purpose, and by nothing else: neither by the batch that a
+    sample is in, nor by the process that holds it.
 
     Args:
         seed, epoch: whole numbers.
-        ids: int64 [B], the ids of the batch's samples; numbers come out on its device.
+        ids: int64 [G], the ids of the samples of all processes; numbers come out on its device.
+        rows: which of them this process holds: B of the G.
+
+    Attributes:
+        rows: int64 [B], where this process's samples stand among all.
     """
 
-    def __init__(self, seed: int, epoch: int, ids: Tensor) -> None:
-        self.ids = ids
+    def __init__(self, seed: int, epoch: int, ids: Tensor, rows: slice = slice(None)) -> None:
         root = fold(torch.tensor(seed, dtype=torch.int64, device=ids.device), epoch)
-        self._keys = fold(root, ids)  # [B]
+        self._all_keys = fold(root, ids)  # [G]
+        self._keys = self._all_keys[rows]  # [B]
+        self.rows = torch.arange(len(ids), device=ids.device)[rows]
 
     def keys(self, purpose: str, view: int = 0) -> Tensor:
         """Keys for `randomized_quantize` or `uniform`: int64 [B]."""
@@ -187,5 +193,8 @@ class Draws:
         return uniform(self.keys(purpose, view), torch.Size(shape).numel()).reshape(-1, *shape)
 
     def permutation(self, purpose: str, view: int = 0) -> Tensor:
-        """A random permutation of the batch: int64 [B]. It may keep fixed points."""
-        return self.keys(purpose, view).argsort(stable=True)
+        """This process's part of a random permutation of all samples: int64 [B], each from 0 to G - 1.
+
+        It may keep fixed points.
+        """
+        return fold(fold(self._all_keys, purpose), view).argsort(stable=True)[self.rows]
