@@ -1,4 +1,4 @@
-"""One small spec of every kind, and random samples that fit a spec."""
+"""One small spec of every kind, random samples that fit a spec, and the numbers that a step draws for them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from randquant.data import Batch
+from randquant.quantize.draw import Draws
 from randquant.settings import EncoderSettings
 from randquant.spec import Grid, Spec, Table, Tokens
 
@@ -16,7 +17,7 @@ SPECS = {
     "3d": Spec((Grid(1, (4, 4, 2), (2, 2, 1)),)),
     "tokens": Spec((Tokens(11, 6, padding=0),)),
     "table": Spec((Table(3, (4, 2), limits=((0, 1), (-1, 1), (0, 2))),)),
-    "categories": Spec((Table(0, (4, 2)),)),
+    "categories": Spec((Table(0, (4, 2, 3)),)),
     "image+text": Spec((Grid(3, (4, 6), (2, 3)), Tokens(11, 6, padding=0))),
 }
 
@@ -40,3 +41,7 @@ def sample(spec: Spec, count: int = 5) -> tuple[Tensor, ...]:
 def batch(spec: Spec, count: int = 5) -> Batch:
     """The same samples, with ids that are not their rows."""
     return Batch(torch.arange(count) * 7 + 3, sample(spec, count))
+
+
+def draws(samples: Batch, seed: int = 0) -> Draws:
+    return Draws(seed, 0, samples.ids)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,13 +17,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from killed import stored_digits
 from randquant.data import Batch, Dataset, open_data
 from randquant.encoder import make_encoder
 from randquant.errors import UserError
 from randquant.methods import make_method
-from randquant.pretrain import display, loop, pretrain
-from randquant.pretrain.loop import rate_factor
-from randquant.pretrain.watch import has_collapsed, watch
+from randquant.pretrain import display, loop, pretrain, train
 from randquant.quantize.draw import Draws
 from randquant.run import Run
 from randquant.settings import EncoderSettings, MethodSettings, PretrainSettings
@@ -38,6 +38,12 @@ def settings(out: Path, **changes: Any) -> PretrainSettings:
     return PretrainSettings(
         data="digits", out=out, **{**plain, "log_every": 1, "quiet": True, "device": "cpu", **changes}
     )
+
+
+def state(run: Run) -> dict[str, Any]:
+    """The newest state of a run."""
+    newest: dict[str, Any] = torch.load(max(run.path.glob("state-*.pt")), weights_only=True)["state"]
+    return newest
 
 
 def weights(run: Run) -> bytes:
@@ -66,18 +72,18 @@ def assert_equal(one: object, other: object) -> None:
 def test_the_loop_is_fifteen_plain_lines(tmp_path: Path) -> None:
     """What Fabric and the bookkeeping add is nothing: the same bits as the arithmetic written down."""
     given = settings(tmp_path, method="rq", encoder=replace(SMALL, dropout=0.0), learning_rate=3e-3, weight_decay=0.1)
-    run = pretrain(given)
-    samples = DIGITS.parts["train"]
+    run = train(given)
+    samples = DIGITS.held("train")
     encoder = make_encoder(DIGITS.spec, given.encoder, seed=0)
     with torch.random.fork_rng():
         torch.manual_seed(loop._seed(0, "method"))
-        method = make_method("rq", DIGITS.spec, 16, given.method_details)
+        method = make_method("rq", encoder, given.method_details)
     optimizer = torch.optim.AdamW([*encoder.parameters(), *method.parameters()], lr=3e-3, weight_decay=0.1)
     losses = []
     for step in range(8):
         order = Draws(0, step // 3, samples.ids).permutation("order")
         rows = order[step % 3 * 300 : (step % 3 + 1) * 300]
-        batch = Batch(samples.ids[rows], (samples.inputs[0][rows],))
+        batch = samples.take(rows)
         loss = method(encoder, batch, Draws(0, step // 3, batch.ids), step / 8).value
         optimizer.zero_grad()
         loss.backward()
@@ -90,11 +96,11 @@ def test_the_loop_is_fifteen_plain_lines(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", ["emix", "rq", "crop+rq"])
 def test_same_seed_same_bits(method: str, tmp_path: Path) -> None:
     before = torch.get_rng_state()
-    one = pretrain(settings(tmp_path / "one", method=method, steps=4))
+    one = train(settings(tmp_path / "one", method=method, steps=4))
     assert torch.equal(torch.get_rng_state(), before)
     torch.rand(5)
-    two = pretrain(settings(tmp_path / "two", method=method, steps=4))
-    other = pretrain(settings(tmp_path / "other", method=method, steps=4, seed=1))
+    two = train(settings(tmp_path / "two", method=method, steps=4))
+    other = train(settings(tmp_path / "other", method=method, steps=4, seed=1))
     assert weights(one) == weights(two) != weights(other)
     timed = ("seconds", "samples_per_second")
     lines = [[{k: v for k, v in line.items() if k not in timed} for line in run.metrics()] for run in (one, two)]
@@ -109,7 +115,7 @@ def test_stopped_and_resumed_equals_uninterrupted(
     method: str, number: signal.Signals, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped in the middle of the second epoch, dropout on."""
-    whole = pretrain(settings(tmp_path / "whole", method=method, schedule="cosine", warmup=0.4))
+    whole = train(settings(tmp_path / "whole", method=method, schedule="cosine", warmup=0.4))
     given = settings(tmp_path / "parts", method=method, schedule="cosine", warmup=0.4)
     show = display.Display.show
 
@@ -121,15 +127,15 @@ def test_stopped_and_resumed_equals_uninterrupted(
     monkeypatch.setattr(display.Display, "show", stopping)
     handlers = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as caught:
-        pretrain(given)
+        train(given)
     assert caught.value.code == code
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     monkeypatch.undo()
-    assert Run.open(given.out).state()["step"] == 5
+    assert state(Run.open(given.out))["step"] == 5
     assert weights(Run.open(given.out)) != weights(whole)
-    resumed = pretrain(replace(given, resume=True))
+    resumed = train(replace(given, resume=True))
     assert weights(resumed) == weights(whole)
-    states = [{k: v for k, v in run.state().items() if k != "seconds"} for run in (resumed, whole)]
+    states = [{k: v for k, v in state(run).items() if k != "seconds"} for run in (resumed, whole)]
     assert_equal(*states)
     assert [line["step"] for line in resumed.metrics()] == [1, 2, 3, 4, 5, 6, 7, 8, 8]
     assert resumed.metrics()[-2]["seconds"] > resumed.metrics()[4]["seconds"]
@@ -137,15 +143,15 @@ def test_stopped_and_resumed_equals_uninterrupted(
 
 def test_a_finished_run_resumed_stays_as_it_is(tmp_path: Path) -> None:
     given = settings(tmp_path / "run", steps=2)
-    before = weights(pretrain(given))
-    assert weights(pretrain(replace(given, resume=True))) == before
+    before = weights(train(given))
+    assert weights(train(replace(given, resume=True))) == before
 
 
 def test_a_process_is_stopped_by_sigterm_with_143(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from randquant.pretrain import pretrain;"
+        "import sys; from pathlib import Path; from randquant.pretrain import train;"
         "from randquant.settings import PretrainSettings;"
-        "pretrain(PretrainSettings(data='digits', method='emix', out=Path(sys.argv[1]), steps=10**6, log_every=1))"
+        "train(PretrainSettings(data='digits', method='emix', out=Path(sys.argv[1]), steps=10**6, log_every=1))"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], stderr=subprocess.PIPE, text=True)
     lines, patience = tmp_path / "run" / "metrics.jsonl", time.monotonic() + 60
@@ -156,31 +162,31 @@ def test_a_process_is_stopped_by_sigterm_with_143(tmp_path: Path) -> None:
     assert process.returncode == 143, said
     assert "from where pretrain --resume" in said
     assert "Traceback" not in said
-    assert Run.open(tmp_path / "run").state()["step"] >= 2
+    assert state(Run.open(tmp_path / "run"))["step"] >= 2
     Run.open(tmp_path / "run").encoder()
 
 
 def test_a_loss_that_is_no_number_stops_with_the_last_good_state(tmp_path: Path) -> None:
     given = settings(tmp_path / "run", learning_rate=1e30)
     with pytest.raises(UserError, match=r"learning_rate: the loss became .* at step [23] with 1e\+30") as caught:
-        pretrain(given)
+        train(given)
     assert "\n" not in str(caught.value)
-    state = Run.open(given.out).state()
-    assert state["step"] in (1, 2)
+    saved = state(Run.open(given.out))
+    assert saved["step"] in (1, 2)
     # The state is the one the bad step started from.
-    good = pretrain(settings(tmp_path / "good", learning_rate=1e30, steps=state["step"]))
-    assert_equal(state["encoder"], good.state()["encoder"])
+    good = train(settings(tmp_path / "good", learning_rate=1e30, steps=saved["step"]))
+    assert_equal(saved["encoder"], state(good)["encoder"])
 
 
 def test_the_random_encoder_is_not_trained(tmp_path: Path) -> None:
-    run = pretrain(settings(tmp_path / "run", method="none", seed=5))
+    run = train(settings(tmp_path / "run", method="none", seed=5))
     assert_equal(dict(run.encoder().state_dict()), dict(make_encoder(DIGITS.spec, SMALL, seed=5).state_dict()))
     assert run.metrics() == []
     assert run.config["settings"]["method"] == "none"
 
 
 def test_what_a_run_says_of_itself(tmp_path: Path) -> None:
-    run = pretrain(settings(tmp_path / "run", steps=7, log_every=3, watch_every=5, seed=2))
+    run = train(settings(tmp_path / "run", steps=7, log_every=3, watch_every=5, seed=2))
     assert run.config["settings"]["seed"] == 2
     assert run.config["settings"]["encoder"]["width"] == 16
     assert PretrainSettings.from_dict(run.config["settings"]) == settings(
@@ -190,7 +196,7 @@ def test_what_a_run_says_of_itself(tmp_path: Path) -> None:
     lines = run.metrics()
     assert [line["step"] for line in lines] == [3, 5, 6, 7, 7]
     assert set(lines[0]) == {
-        *("step", "loss", "accuracy", "gradient_norm"),
+        *("step", "loss", "accuracy", "view_similarity", "gradient_norm"),
         *("learning_rate", "seconds", "samples_per_second"),
     }
     assert set(lines[1]) == {"step", "feature_spread", "effective_rank"}
@@ -199,55 +205,18 @@ def test_what_a_run_says_of_itself(tmp_path: Path) -> None:
 
 def test_the_loss_falls_on_the_digits(tmp_path: Path) -> None:
     encoder = replace(SMALL, dropout=0.0)
-    lines = pretrain(settings(tmp_path / "run", steps=60, batch=64, learning_rate=5e-3, encoder=encoder)).metrics()
+    lines = train(settings(tmp_path / "run", steps=60, batch=64, learning_rate=5e-3, encoder=encoder)).metrics()
     losses = [line["loss"] for line in lines if "loss" in line]
     assert sum(losses[-5:]) / 5 < losses[0] - 0.5
-
-
-def test_schedules() -> None:
-    constant = settings(Path("x"), steps=10, schedule="constant", warmup=0.2)
-    assert [rate_factor(constant, step) for step in range(4)] == [0.5, 1, 1, 1]
-    cosine = replace(constant, schedule="cosine")
-    factors = [rate_factor(cosine, step) for step in range(10)]
-    assert factors[:3] == [0.5, 1, 1]
-    assert factors[6] == pytest.approx(0.5)
-    assert factors[2:] == sorted(factors[2:], reverse=True)
-    assert 0 < factors[9] < 0.05
-    assert [rate_factor(replace(constant, warmup=0.0), step) for step in range(2)] == [1, 1]
-
-
-class Given(nn.Module):
-    """An encoder whose features are its inputs."""
-
-    def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        return inputs[0]
-
-
-def test_watching_features() -> None:
-    corners = torch.eye(8).repeat(2, 1)
-    features = torch.cat([corners, -corners])
-    seen = watch(Given(), Batch(torch.arange(32), (features,)))
-    assert seen["feature_spread"] == pytest.approx(1)
-    assert seen["effective_rank"] == pytest.approx(8)
-    line = torch.linspace(-1, 1, 16)[:, None] * torch.tensor([[1.0, 2.0, 3.0]])
-    assert watch(Given(), Batch(torch.arange(16), (line,)))["effective_rank"] == pytest.approx(1)
-    point = watch(Given(), Batch(torch.arange(16), (torch.ones(16, 4),)))
-    assert point["feature_spread"] == pytest.approx(0, abs=1e-6)
-    assert has_collapsed(point)
-    assert has_collapsed({"feature_spread": 0.5, "effective_rank": 1.2})
-    assert not has_collapsed(seen)
-    module = Given().train()
-    watch(module, Batch(torch.arange(16), (line,)))
-    assert module.training
 
 
 def test_collapse_is_said_aloud(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pretrain(settings(tmp_path / "well", steps=2))
+    train(settings(tmp_path / "well", steps=2))
     assert not caplog.records
     monkeypatch.setattr(loop, "watch", lambda *_: {"feature_spread": 0.0, "effective_rank": 1.2})
-    pretrain(settings(tmp_path / "run", steps=2))
+    train(settings(tmp_path / "run", steps=2))
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert "step 2: the features have collapsed (feature spread 0, effective rank 1.2)" in caplog.text
 
@@ -256,7 +225,7 @@ def test_progress_is_a_plain_line_without_a_terminal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(display, "PLAIN_LINE_EVERY", 0.0)
-    pretrain(settings(tmp_path / "loud", steps=3, quiet=False))
+    train(settings(tmp_path / "loud", steps=3, quiet=False))
     said = capsys.readouterr()
     lines = said.err.splitlines()
     assert said.out == ""
@@ -265,7 +234,7 @@ def test_progress_is_a_plain_line_without_a_terminal(
     assert "samples/s" in lines[0]
     assert "s left" in lines[0]
     assert "done in" in lines[2]
-    pretrain(settings(tmp_path / "quiet", steps=3))
+    train(settings(tmp_path / "quiet", steps=3))
     assert capsys.readouterr() == ("", "")
 
 
@@ -274,7 +243,7 @@ def test_progress_is_a_bar_on_a_terminal(
 ) -> None:
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("COLUMNS", "120")
-    pretrain(settings(tmp_path / "run", steps=3, quiet=False))
+    train(settings(tmp_path / "run", steps=3, quiet=False))
     said = capsys.readouterr().err
     assert "3/3" in said
     assert "samples/s" in said
@@ -292,7 +261,7 @@ def test_progress_is_a_bar_on_a_terminal(
 def test_wrong_settings_are_one_line(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
     given = replace(settings(tmp_path / "run"), **changes)
     with pytest.raises(UserError, match=message) as caught:
-        pretrain(given)
+        train(given)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
 
@@ -331,40 +300,45 @@ def test_settings_check_themselves(kind: Any, name: str, value: float, tmp_path:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
 def test_a_gpu_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^device: got cuda, but torch finds no GPU"):
-        pretrain(settings(tmp_path / "run", device="cuda"))
+        train(settings(tmp_path / "run", device="cuda"))
 
 
 def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     values = torch.rand(8, 1, 4)
     values[3, 0, 2] = torch.nan
     data = Dataset("mine", Spec((Grid(1, (4,), (2,)),)), {"train": Batch(torch.arange(8), (values,))})
-    with pytest.raises(UserError, match=r"^data: input 0 holds NaN"):
-        pretrain(settings(tmp_path / "run", batch=4), data)
+    with pytest.raises(
+        UserError, match=r"^data: input 0 holds NaN or infinite values in 1 of 8 samples, first in the one with id 3;"
+    ):
+        train(settings(tmp_path / "run", batch=4), data)
 
 
 def test_a_data_set_of_ones_own(tmp_path: Path) -> None:
     data = Dataset("mine", Spec((Grid(2, (12,), (3,)),)), {"train": Batch(torch.arange(8), (torch.rand(8, 2, 12),))})
-    run = pretrain(settings(tmp_path / "run", batch=4, steps=3), data)
+    run = train(settings(tmp_path / "run", batch=4, steps=3), data)
     assert run.encoder()((torch.rand(5, 2, 12),)).shape == (5, 16)
 
 
 def test_a_run_is_continued_only_by_resume_and_only_unchanged(tmp_path: Path) -> None:
     given = settings(tmp_path / "run", steps=2)
     with pytest.raises(UserError, match="does not exist"):
-        pretrain(replace(given, resume=True))
-    pretrain(given)
+        train(replace(given, resume=True))
+    train(given)
     with pytest.raises(UserError, match="holds a run already"):
-        pretrain(given)
-    with pytest.raises(UserError, match=r"^batch: got 200, but .* was started with 300; use that$"):
-        pretrain(replace(given, resume=True, batch=200))
+        train(given)
+    with pytest.raises(
+        UserError,
+        match=r"^batch: got 200, but it was started with 300; seed: got 4, but .* with 0; .* resumed unchanged$",
+    ):
+        train(replace(given, resume=True, batch=200, seed=4))
     with pytest.raises(UserError, match=r"^encoder: got"):
-        pretrain(replace(given, resume=True, encoder=replace(SMALL, depth=1)))
+        train(replace(given, resume=True, encoder=replace(SMALL, depth=1)))
     with pytest.raises(UserError, match=r"^method_details: got"):
-        pretrain(replace(given, resume=True, method_details=MethodSettings(bins=4)))
+        train(replace(given, resume=True, method_details=MethodSettings(bins=4)))
 
 
 def test_mixed_precision_runs(tmp_path: Path) -> None:
-    run = pretrain(settings(tmp_path / "run", steps=2, precision="bf16"))
+    run = train(settings(tmp_path / "run", steps=2, precision="bf16"))
     assert all(math.isfinite(line["loss"]) for line in run.metrics() if "loss" in line)
     assert all(value.dtype == torch.float32 for value in run.encoder().state_dict().values())
 
@@ -380,19 +354,19 @@ def test_mixed_precision_runs(tmp_path: Path) -> None:
 )
 def test_a_damaged_run_is_refused_in_one_line(tmp_path: Path, name: str, content: bytes | dict[str, object]) -> None:
     given = settings(tmp_path / "run", steps=2)
-    run = pretrain(given)
+    run = train(given)
     if isinstance(content, bytes):
         (run.path / name).write_bytes(content)
     else:
         torch.save(content, run.path / name)
     with pytest.raises(UserError, match=rf"^run: .*{name} cannot be read \(.*\); it is damaged or not ours$"):
-        pretrain(replace(given, resume=True))
+        train(replace(given, resume=True))
 
 
 def test_a_run_without_its_metrics_goes_on(tmp_path: Path) -> None:
     given = settings(tmp_path / "run", steps=2)
-    (pretrain(given).path / "metrics.jsonl").unlink()
-    assert pretrain(replace(given, resume=True)).state()["step"] == 2
+    (train(given).path / "metrics.jsonl").unlink()
+    assert state(train(replace(given, resume=True)))["step"] == 2
 
 
 @pytest.mark.parametrize(
@@ -401,3 +375,104 @@ def test_a_run_without_its_metrics_goes_on(tmp_path: Path) -> None:
 def test_settings_that_cannot_train(tmp_path: Path, wrong: dict[str, float]) -> None:
     with pytest.raises(UserError, match=f"^{next(iter(wrong))}: got"):
         settings(tmp_path / "run", **wrong)
+
+
+class Wave(nn.Module):
+    """A user's own encoder."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = nn.Conv1d(2, 6, 3)
+        self.norm = nn.BatchNorm1d(6)
+
+    def forward(self, waves: Tensor) -> Tensor:
+        features: Tensor = self.norm(self.convolution(waves)).relu().mean(dim=2)
+        return features
+
+
+def waves(count: int = 24) -> Dataset:
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(count, 2, 12, generator=generator)
+    return Dataset("waves", Spec((Grid(2, (12,), (3,)),)), {"train": Batch(torch.arange(count), (values,))})
+
+
+@pytest.mark.parametrize("method", ["rq", "crop+rq+byol"])
+def test_an_encoder_of_ones_own(method: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = Wave()
+    before = module.convolution.weight.detach().clone()
+    options: dict[str, Any] = {"method": method, "steps": 6, "batch": 8, "quiet": True, "device": "cpu"}
+    run = pretrain(waves(), encoder=module, out=tmp_path / "run", **options)
+    assert not torch.equal(module.convolution.weight, before)
+    torch.manual_seed(0)
+    same = pretrain(waves(), encoder=Wave(), out=tmp_path / "same", **options)
+    assert weights(run) == weights(same)
+    found = run.encoder(Wave())
+    inputs = waves().held("train").inputs
+    with torch.no_grad():
+        assert torch.equal(found(inputs), module.eval()(*inputs))
+
+
+def test_an_encoder_that_gives_no_features(tmp_path: Path) -> None:
+    for module, told in (
+        (nn.Conv1d(2, 6, 3), r"gave \(2, 6, 10\), must give a tensor"),
+        (nn.Linear(7, 3), "failed on"),
+    ):
+        with pytest.raises(UserError, match=f"^encoder: .* {told}") as caught:
+            pretrain(waves(), encoder=module, out=tmp_path / "run", batch=8, quiet=True)
+        assert "\n" not in str(caught.value)
+
+
+def test_accumulated_batches_are_one_step(tmp_path: Path) -> None:
+    """ShED's loss is a mean over samples, so 2 batches of 4 are one of 8, whatever order they come in."""
+    options: dict[str, Any] = {"method": "shed", "steps": 1, "quiet": True, "device": "cpu", "optimizer": "sgd"}
+    options |= {"warmup": 0.0, "encoder": replace(SMALL, dropout=0.0), "learning_rate": 1.0}
+    whole = pretrain(waves(8), out=tmp_path / "whole", batch=8, **options)
+    parts = pretrain(waves(8), out=tmp_path / "parts", batch=4, accumulate=2, **options)
+    for one, other in zip(whole.encoder().parameters(), parts.encoder().parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-6)
+    losses = [[line["loss"] for line in run.metrics() if "loss" in line] for run in (whole, parts)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-6)
+
+
+def test_clipping_bounds_a_step(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"steps": 1, "batch": 8, "quiet": True, "device": "cpu", "optimizer": "sgd"}
+    options |= {"warmup": 0.0, "weight_decay": 0.0, "learning_rate": 1.0, "encoder": SMALL}
+    untouched = pretrain(waves(), method="none", out=tmp_path / "before", **options).encoder()
+    clipped = pretrain(waves(), method="rq", out=tmp_path / "clipped", clip=1e-3, **options).encoder()
+    moved = sum(
+        (one - other).square().sum().item()
+        for one, other in zip(untouched.parameters(), clipped.parameters(), strict=True)
+    )
+    assert 0 < math.sqrt(moved) <= 1.001e-3
+
+
+def test_a_channel_that_says_nothing(tmp_path: Path) -> None:
+    data = waves()
+    data.held("train").inputs[0][:, 1] = 3.5
+    with pytest.raises(UserError, match=r"^data: input 0 has the same value in all samples in its channel 1; it says"):
+        pretrain(data, out=tmp_path / "run", batch=8)
+
+
+def test_labelled_sets_are_tried_on_the_way(tmp_path: Path) -> None:
+    run = train(settings(tmp_path / "run", steps=4, watch_every=2, monitor=("digits",)))
+    tried = [line for line in run.metrics() if "monitor" in line]
+    assert [(line["step"], line["monitor"]) for line in tried] == [(2, "digits"), (4, "digits")]
+    assert all(0 < line["knn_accuracy"] <= 1 and 0 < line["linear_accuracy"] <= 1 for line in tried)
+    with pytest.raises(UserError, match="label"):
+        train(settings(tmp_path / "other"), monitors=[waves()])
+    assert not (tmp_path / "other").exists()
+
+
+def test_samples_from_files_train_the_same_encoder(tmp_path: Path) -> None:
+    held = train(settings(tmp_path / "held"), DIGITS)
+    stored = train(settings(tmp_path / "stored", workers=0), stored_digits(tmp_path))
+    assert weights(held) == weights(stored)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with g++, which is not here")
+def test_compiled_blocks_train_alike(tmp_path: Path) -> None:
+    plain = train(settings(tmp_path / "plain", steps=2, encoder=replace(SMALL, dropout=0.0)))
+    compiled = train(settings(tmp_path / "compiled", steps=2, encoder=replace(SMALL, dropout=0.0), compile=True))
+    for one, other in zip(plain.encoder().parameters(), compiled.encoder().parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=1e-4)

@@ -39,7 +39,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "quickstart": Command(QuickstartSettings, "bench", "quickstart"),
-    "pretrain": Command(PretrainSettings, "pretrain", "pretrain"),
+    "pretrain": Command(PretrainSettings, "pretrain", "train"),
     "probe": Command(ProbeSettings, "probe", "probe"),
     "report": Command(ReportSettings, "report", "report"),
 }

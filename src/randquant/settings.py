@@ -26,7 +26,10 @@ Optimizer = Literal["adamw", "sgd", "lars"]
 Decay = Literal["all", "matrices"]
 Logger = Literal["tensorboard", "wandb"]
 
-_WITHOUT_EFFECT = ("out", "resume", "quiet", "log_every", "watch_every", "save_every")  # on the trained encoder
+_WITHOUT_EFFECT = (  # on the trained encoder
+    "out", "workers", "log_every", "watch_every", "save_every", "save_minutes", "keep", "monitor", "logger",
+    "resume", "quiet",
+)  # fmt: skip
 
 
 def _check(name: str, value: int, least: int) -> None:
@@ -129,23 +132,33 @@ class PretrainSettings:
     data: Positional[str]
     """A data set of the catalogue, such as digits."""
     method: str = "rq"
-    """none, emix, rq, or a sequential partner before it: crop+rq."""
+    """none, rq, emix, shed, mae, capri, imix, mocov3, byol, simsiam or simclr, after partners: crop+rq, rq+byol."""
     out: Path
     """The run directory to make."""
     steps: int = 600
     """Optimizer steps."""
     batch: int = 128
-    """Samples a step; they are each other's negatives, so at least 2."""
+    """Samples that a loss sees, those of all processes together; they are each other's negatives, so at least 2."""
+    accumulate: int = 1
+    """Batches whose gradients are averaged in a step."""
     seed: int = 0
     """All random numbers follow from it."""
+    optimizer: Optimizer = "adamw"
+    """adamw, sgd, or lars as the ImageNet recipes have it."""
     learning_rate: float = 2e-3
-    """AdamW's peak learning rate."""
+    """The peak learning rate."""
+    optimizer_momentum: float = 0.9
+    """The momentum of sgd and lars."""
     weight_decay: float = 1e-4
-    """AdamW's weight decay."""
+    """The optimizer's weight decay."""
+    decay: Decay = "all"
+    """What decays: all parameters, as in the DABS benchmark, or matrices alone: no biases, no norms."""
+    clip: float = 0.0
+    """The gradient's largest norm; 0 for any."""
     schedule: Schedule = "cosine"
     """After the warm-up: constant, or half a cosine down to 0."""
     warmup: float = 0.1
-    """Share of the steps in which the learning rate rises to its peak."""
+    """Share of the steps in which the learning rate rises from 0 to its peak."""
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     """The encoder's sizes."""
     method_details: MethodSettings = field(default_factory=MethodSettings)
@@ -154,12 +167,24 @@ class PretrainSettings:
     """auto takes a GPU where there is one."""
     precision: Precision = "32"
     """Arithmetic of the training step: 32, or mixed with bf16 or 16 bits."""
+    compile: bool = False
+    """Compile the encoder's blocks, which takes a minute and needs a C++ compiler."""
+    workers: int = 2
+    """Processes that read samples from files; data in memory needs none."""
+    monitor: tuple[str, ...] = ()
+    """Labelled data sets on which neighbours and a linear head are tried while the encoder trains."""
+    logger: tuple[Logger, ...] = ()
+    """Where metrics go beside metrics.jsonl: tensorboard, wandb."""
     log_every: int = 10
     """Steps between the lines of metrics.jsonl."""
     watch_every: int = 100
-    """Steps between looks at the features' spread, which tells collapse."""
+    """Steps between looks at the features' spread, which tells collapse, and at the labelled data sets."""
     save_every: int = 500
     """Steps between saved states."""
+    save_minutes: float = 10.0
+    """Minutes between saved states, where steps take long."""
+    keep: int = 2
+    """How many states are kept, the newest ones."""
     resume: bool = False
     """Go on with the run that is in the run directory."""
     quiet: bool = False
@@ -168,14 +193,19 @@ class PretrainSettings:
     def __post_init__(self) -> None:
         _check("seed", self.seed, 0)
         _check("batch", self.batch, 2)
-        for name in ("steps", "log_every", "watch_every", "save_every"):
+        _check("workers", self.workers, 0)
+        for name in ("steps", "accumulate", "log_every", "watch_every", "save_every", "keep"):
             _check(name, getattr(self, name), 1)
         if not 0 <= self.warmup < 1:
             raise UserError(f"warmup: got {self.warmup}, must be a share of the steps, at least 0 and below 1")
-        if not 0 < self.learning_rate < math.inf:
-            raise UserError(f"learning_rate: got {self.learning_rate}, must be above 0 and finite")
-        if not 0 <= self.weight_decay < math.inf:
-            raise UserError(f"weight_decay: got {self.weight_decay}, must be at least 0 and finite")
+        if not 0 <= self.optimizer_momentum < 1:
+            raise UserError(f"optimizer_momentum: got {self.optimizer_momentum}, must be at least 0 and below 1")
+        for name in ("learning_rate", "save_minutes"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise UserError(f"{name}: got {getattr(self, name)}, must be above 0 and finite")
+        for name in ("weight_decay", "clip"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise UserError(f"{name}: got {getattr(self, name)}, must be at least 0 and finite")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
@@ -193,6 +223,7 @@ class PretrainSettings:
         plain["out"] = Path(plain["out"])
         plain["encoder"] = EncoderSettings(**plain["encoder"])
         plain["method_details"] = MethodSettings(**plain["method_details"])
+        plain |= {name: tuple(plain[name]) for name in ("monitor", "logger")}  # JSON gives lists
         return cls(**plain)
 
 

@@ -38,6 +38,11 @@ def total(values: Tensor) -> Tensor:
     return summed
 
 
+def mean(values: Tensor) -> Tensor:
+    """The mean over all processes, element by element, without a gradient."""
+    return total(values.detach()) / size()
+
+
 def largest(number: int, device: torch.device) -> int:
     """The largest of all processes' numbers: what one has noticed, all know."""
     if size() == 1:

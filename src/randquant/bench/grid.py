@@ -23,7 +23,7 @@ from torch import nn
 from randquant import __version__
 from randquant.data import Dataset
 from randquant.errors import UserError
-from randquant.pretrain import pretrain
+from randquant.pretrain import train
 from randquant.probe import result_lines, score_task
 from randquant.probe.score import FEW, NEIGHBOURS, PENALTIES
 from randquant.probe.task import config_hash
@@ -123,7 +123,7 @@ def trained_encoder(plan: Plan) -> nn.Module | None:
         settings = dataclasses.replace(settings, resume=True)
     elif settings.out.exists():
         shutil.rmtree(settings.out)  # a cell's own folder, of settings that no longer hold
-    return pretrain(settings, plan.dataset).encoder()
+    return train(settings, plan.dataset).encoder()
 
 
 def _began_with(settings: PretrainSettings) -> bool:

@@ -21,7 +21,7 @@ EPOCHS, VIEWS = 2, 2
 
 def write_views(dataset: Dataset, path: Path, *, bins: int, seed: int = 0, samples: int = 4) -> None:
     """Write samples of different classes, each under the views of the first epochs."""
-    batch = dataset.parts["train"]
+    batch = dataset.held("train")
     assert batch.target is not None
     classes = torch.linspace(0, len(dataset.classes) - 1, samples).round().long()
     rows = torch.stack([(batch.target == label).nonzero()[0, 0] for label in classes])

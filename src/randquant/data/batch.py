@@ -1,12 +1,15 @@
-"""Samples as tensors: a batch, and a data set whose parts are batches held in memory."""
+"""Samples as tensors: a batch, and a data set whose parts are held in memory or read as they are needed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
+from randquant.errors import UserError
 from randquant.spec import Spec
 
 
@@ -28,10 +31,31 @@ class Batch(NamedTuple):
         target = None if self.target is None else self.target[rows]
         return Batch(self.ids[rows], tuple(one[rows] for one in self.inputs), target)
 
+    def to(self, device: torch.device) -> Batch:
+        """The same samples on a device."""
+        target = None if self.target is None else self.target.to(device)
+        return Batch(self.ids.to(device), tuple(one.to(device) for one in self.inputs), target)
+
+
+class Samples(Protocol):
+    """Samples that can be taken by their rows: a `Batch`, which is in memory, or whatever reads them from files.
+
+    A reader is copied to worker processes, so it can be pickled, and it opens its files when it reads.
+    """
+
+    @property
+    def ids(self) -> Tensor:
+        """int64 [N], each sample's own number, unique in its data set."""
+        ...
+
+    def take(self, rows: Tensor) -> Batch:
+        """The samples in these rows, int64 [K], on the CPU."""
+        ...
+
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set in memory.
+    """A data set.
 
     Attributes:
         name: its name in the catalogue, or its path.
@@ -43,6 +67,18 @@ class Dataset:
 
     name: str
     spec: Spec
-    parts: dict[str, Batch]
+    parts: Mapping[str, Samples]
     classes: tuple[str, ...] = ()
     domain: str = ""
+
+    def held(self, part: str) -> Batch:
+        """The samples of a part, which is in memory.
+
+        Raises:
+            UserError: there is no such part, or it is read from files sample by sample.
+        """
+        samples = self.parts.get(part)
+        if not isinstance(samples, Batch):
+            lack = "has no" if samples is None else "is too large to hold in memory its"
+            raise UserError(f"data: {self.name} {lack} {part} part, which is needed here")
+        return samples

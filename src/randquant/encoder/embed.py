@@ -1,13 +1,19 @@
 """One input of a sample in, its tokens out: [B, ...] to [B, N, D].
 
+Every embedding can also say what its tokens stand for, which methods ask that fill gaps: the first ones for `patches`
+of `patch_values` real numbers, 0 where there are none, those after them for `symbols`.
+
 Source: the embedding modules of the DABS benchmark (Tamkin et al., 2021), extended to grids of 3 dimensions and to
 tables.
 """
 
 from __future__ import annotations
 
+from typing import TypeAlias, cast
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from randquant.spec import Grid, Input, Table, Tokens
 
@@ -17,18 +23,26 @@ class GridEmbedding(nn.Module):
 
     def __init__(self, spec: Grid, width: int) -> None:
         super().__init__()
-        self.spec = spec
+        self.spec, self.patch_values = spec, spec.patch_values
         self.projection = nn.Linear(spec.patch_values, width)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Patches in row-major order; within a patch the places are in row-major order and channels run fastest."""
+        """Patches in row-major order."""
+        out: Tensor = self.projection(self.patches(values))
+        return out
+
+    def patches(self, values: Tensor) -> Tensor:
+        """The numbers of each patch, [B, N, patch_values]: places in row-major order, channels run fastest."""
         shape, dimensions = [len(values), self.spec.channels], len(self.spec.size)
         for size, patch in zip(self.spec.size, self.spec.patch, strict=True):
             shape += [size // patch, patch]
         outer, inner = [2 + 2 * d for d in range(dimensions)], [3 + 2 * d for d in range(dimensions)]
         patches = values.reshape(shape).permute(0, *outer, *inner, 1)  # [B, *size/patch, *patch, C]
-        out: Tensor = self.projection(patches.reshape(len(values), self.spec.tokens, self.spec.patch_values))
-        return out
+        return patches.reshape(len(values), self.spec.tokens, self.patch_values)
+
+    def symbols(self, values: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """None."""
+        return []
 
 
 class TokenEmbedding(nn.Embedding):
@@ -36,6 +50,15 @@ class TokenEmbedding(nn.Embedding):
 
     def __init__(self, spec: Tokens, width: int) -> None:
         super().__init__(spec.vocabulary, width)
+        self.patch_values = 0
+
+    def patches(self, values: Tensor) -> Tensor:
+        """None: [B, 0, 0]."""
+        return values.new_zeros((len(values), 0, 0), dtype=self.weight.dtype)
+
+    def symbols(self, values: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """All symbols, int64 [B, N], and the vectors they may have, [vocabulary, D]."""
+        return [(values, self.weight)]
 
 
 class TableEmbedding(nn.Module):
@@ -46,20 +69,31 @@ class TableEmbedding(nn.Module):
 
     def __init__(self, spec: Table, width: int) -> None:
         super().__init__()
-        self.columns = spec.columns
+        self.columns, self.patch_values = spec.columns, min(spec.columns, 1)
         self.weight = nn.Parameter(torch.randn(spec.columns, width))
         self.bias = nn.Parameter(torch.randn(spec.columns, width))
         self.categories = nn.ModuleList(nn.Embedding(codes, width) for codes in spec.categories)
 
     def forward(self, values: Tensor) -> Tensor:
         """Columns in their order."""
-        numbers, codes = values[:, : self.columns], values[:, self.columns :].long()
-        tokens = [numbers.unsqueeze(-1) * self.weight + self.bias]  # [B, columns, D]
-        tokens += [table(codes[:, [place]]) for place, table in enumerate(self.categories)]  # [B, 1, D] each
+        tokens = [self.patches(values) * self.weight + self.bias]  # [B, columns, D]
+        tokens += [F.embedding(codes, table) for codes, table in self.symbols(values)]  # [B, 1, D] each
         return torch.cat(tokens, dim=1)
 
+    def patches(self, values: Tensor) -> Tensor:
+        """The real-valued columns, a number each: [B, columns, 1]."""
+        return values[:, : self.columns].unsqueeze(-1)
 
-def make_embedding(spec: Input, width: int) -> nn.Module:
+    def symbols(self, values: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """The codes of each category's column, int64 [B, 1], and the vectors they may have, [codes, D]."""
+        codes = values[:, self.columns :].long()
+        return [(codes[:, [place]], cast(nn.Embedding, table).weight) for place, table in enumerate(self.categories)]
+
+
+Embedding: TypeAlias = GridEmbedding | TokenEmbedding | TableEmbedding
+
+
+def make_embedding(spec: Input, width: int) -> Embedding:
     """The embedding module of one input."""
     if isinstance(spec, Grid):
         return GridEmbedding(spec, width)

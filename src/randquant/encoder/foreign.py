@@ -18,6 +18,7 @@ class ForeignEncoder(nn.Module):
         module: called as `module(*inputs)`.
         spec: what a sample is.
         inputs: some samples, 2 at least, to find D.
+        width: D, where it is known; then `inputs` are not needed.
 
     Attributes:
         width: numbers in a feature (D).
@@ -26,28 +27,32 @@ class ForeignEncoder(nn.Module):
         UserError: the module fails on these inputs, or does not give [B, D].
     """
 
-    def __init__(self, module: nn.Module, spec: Spec, inputs: Sequence[Tensor]) -> None:
+    def __init__(
+        self, module: nn.Module, spec: Spec, inputs: Sequence[Tensor] = (), *, width: int | None = None
+    ) -> None:
         super().__init__()
         self.module, self.spec = module, spec
-        was_training = module.training
-        module.eval()
-        try:
-            with torch.no_grad():
-                features = module(*inputs)
-        except (RuntimeError, TypeError, ValueError, IndexError) as problem:
-            shapes = ", ".join(str(tuple(one.shape)) for one in inputs)
-            told = " ".join(str(problem).split())
-            raise UserError(f"encoder: {type(module).__name__} failed on inputs of shape {shapes}: {told}") from problem
-        finally:
-            module.train(was_training)
-        if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(inputs[0]):
-            given = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
-            raise UserError(
-                f"encoder: {type(module).__name__} gave {given}, must give a tensor (B, D), one row a sample"
-            )
-        self.width = features.shape[1]
+        self.width = _find_width(module, inputs) if width is None else width
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
         """Inputs [B, ...] to features [B, D]."""
         features: Tensor = self.module(*inputs)
         return features
+
+
+def _find_width(module: nn.Module, inputs: Sequence[Tensor]) -> int:
+    was_training = module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            features = module(*inputs)
+    except (RuntimeError, TypeError, ValueError, IndexError) as problem:
+        shapes = ", ".join(str(tuple(one.shape)) for one in inputs)
+        told = " ".join(str(problem).split())
+        raise UserError(f"encoder: {type(module).__name__} failed on inputs of shape {shapes}: {told}") from problem
+    finally:
+        module.train(was_training)
+    if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(inputs[0]):
+        given = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
+        raise UserError(f"encoder: {type(module).__name__} gave {given}, must give a tensor (B, D), one row a sample")
+    return features.shape[1]

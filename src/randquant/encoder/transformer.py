@@ -112,6 +112,10 @@ class DomainAgnosticTransformer(nn.Module):
                 parts.append(values.new_zeros((len(values), one.tokens), dtype=torch.bool))
         return torch.cat(parts, dim=1)
 
+    def ignored(self, padding: Tensor | None) -> Tensor | None:
+        """The padding that is neither attended to nor averaged: bool [B, N]; None where every position counts."""
+        return None if self.settings.pooling == "all" else padding
+
     def encode_tokens(self, embeddings: Tensor, padding: Tensor | None = None) -> Tensor:
         """Embeddings [B, N, D] to the encoder's output at every position, the class token's first: [B, N + 1, D]."""
         front = self.class_token.expand(len(embeddings), 1, -1)
@@ -142,7 +146,8 @@ class DomainAgnosticTransformer(nn.Module):
 
     def _seen(self, padding: Tensor | None) -> Tensor | None:
         """Positions that count, the class token's first: bool [B, N + 1]; None where all do."""
-        return None if padding is None or self.settings.pooling == "all" else F.pad(~padding, (1, 0), value=True)
+        ignored = self.ignored(padding)
+        return None if ignored is None else F.pad(~ignored, (1, 0), value=True)
 
 
 def make_encoder(spec: Spec, settings: EncoderSettings, seed: int) -> DomainAgnosticTransformer:

@@ -13,14 +13,22 @@ from torch import nn
 
 from randquant.encoder import Encoder
 from randquant.errors import UserError
+from randquant.methods.byol import BYOL
+from randquant.methods.capri import Capri
 from randquant.methods.chain import Chain
 from randquant.methods.cropped import cropped
 from randquant.methods.emix import EMix
+from randquant.methods.imix import IMix
 from randquant.methods.infonce import InfoNCE
+from randquant.methods.mae import MAE
 from randquant.methods.masked import masked
-from randquant.methods.method import Loss, Method
+from randquant.methods.method import Loss, Method, transformer
+from randquant.methods.mocov3 import MoCoV3
 from randquant.methods.quantized import quantized
+from randquant.methods.shed import ShED
 from randquant.methods.shifted import shifted
+from randquant.methods.simclr import SimCLR
+from randquant.methods.simsiam import SimSiam
 from randquant.settings import MethodSettings
 from randquant.spec import Spec
 
@@ -33,6 +41,14 @@ PARTNERS: dict[str, Callable[[Spec, MethodSettings], Chain]] = {
 METHODS: dict[str, Callable[[Encoder, Chain, MethodSettings], nn.Module]] = {
     **dict.fromkeys(PARTNERS, InfoNCE),
     "emix": EMix,
+    "shed": ShED,
+    "mae": MAE,
+    "capri": Capri,
+    "imix": IMix,
+    "mocov3": MoCoV3,
+    "byol": BYOL,
+    "simsiam": SimSiam,
+    "simclr": SimCLR,
 }
 UNTRAINED = "none"  # the random encoder: there is nothing to train
 
@@ -57,4 +73,6 @@ def make_method(name: str, encoder: Encoder, settings: MethodSettings) -> nn.Mod
     if len(set(words)) < len(words):
         raise UserError(f"method: got {name!r}, must name each partner once; a second one would draw the same numbers")
     chain = sum((PARTNERS[word](encoder.spec, settings) for word in words if word in PARTNERS), Chain())
+    if chain.embeddings:
+        transformer(encoder, "a partner", "changes")
     return METHODS[words[-1]](encoder, chain, settings)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from randquant.encoder import Encoder
+from randquant.encoder import DomainAgnosticTransformer, Encoder
 from randquant.errors import UserError
 from randquant.methods.method import transformer
 from randquant.quantize.draw import Draws
@@ -48,26 +48,25 @@ class Chain:
         return inputs
 
     def embed(
-        self, encoder: Encoder, inputs: tuple[Tensor, ...], draws: Draws, view: int
+        self, encoder: DomainAgnosticTransformer, inputs: tuple[Tensor, ...], draws: Draws, view: int
     ) -> tuple[Tensor, Tensor | None]:
-        """A view's inputs to its embeddings [B, N, D], and where they are padding (bool [B, N]).
-
-        Raises:
-            UserError: the encoder is a user's own module.
-        """
-        own = transformer(encoder, "method: a partner that changes", "changes")
-        tokens, padding = own.embed(inputs), own.padding(inputs)
+        """A view's inputs to its embeddings [B, N, D], and where they are padding (bool [B, N])."""
+        tokens, padding = encoder.embed(inputs), encoder.padding(inputs)
         for transform in self.embeddings:
             tokens = transform(tokens, padding, draws, view)
         return tokens, padding
 
     def encode(self, encoder: Encoder, inputs: tuple[Tensor, ...], draws: Draws, view: int) -> Tensor:
-        """A view's inputs to its features [B, D]."""
+        """A view's inputs to its features [B, D].
+
+        Raises:
+            UserError: a partner acts on embeddings, and the encoder is a user's own module.
+        """
         if not self.embeddings:
             features: Tensor = encoder(inputs)
             return features
-        tokens, padding = self.embed(encoder, inputs, draws, view)
-        return transformer(encoder, "a partner", "changes").encode(tokens, padding)
+        own = transformer(encoder, "a partner", "changes")
+        return own.encode(*self.embed(own, inputs, draws, view))
 
     def pair(self, inputs: tuple[Tensor, ...], draws: Draws, progress: float) -> list[tuple[Tensor, ...]]:
         """The inputs of the two views of a batch.

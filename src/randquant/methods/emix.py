@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from randquant import world
 from randquant.data.batch import Batch
-from randquant.encoder import Encoder
+from randquant.encoder import DomainAgnosticTransformer, Encoder
 from randquant.methods.chain import Chain
 from randquant.methods.heads import projection_head
 from randquant.methods.method import Loss, check_several, transformer
@@ -29,22 +29,25 @@ class EMix(nn.Module):
         encoder: what is trained; its width is the head's.
         chain: what samples go through before they are mixed; nothing by default.
         settings: temperature, the projection head's width, and how the two parts' losses are weighted.
+
+    Raises:
+        UserError: the encoder cannot be entered at its embeddings.
     """
 
     def __init__(self, encoder: Encoder, chain: Chain, settings: MethodSettings) -> None:
         super().__init__()
         self.chain, self.settings = chain, settings
-        self.head = projection_head(encoder.width, settings.projection)
+        self.head = projection_head(transformer(encoder, "emix", "mixes").width, settings.projection)
 
-    def forward(self, encoder: Encoder, batch: Batch, draws: Draws, progress: float) -> Loss:
+    def forward(self, encoder: DomainAgnosticTransformer, batch: Batch, draws: Draws, progress: float) -> Loss:
         """The loss of one batch; `accuracy` is the share of mixtures whose nearest candidate is their larger part.
 
         Raises:
-            UserError: the encoder cannot be entered at its embeddings, or the batch has fewer than 2 samples.
+            UserError: the batch has fewer than 2 samples.
         """
-        own = transformer(encoder, "emix", "mixes")
         check_several(batch, "partners")
-        clean, padding = self.chain.embed(own, self.chain.change(batch.inputs, draws, 0), draws, 0)  # [B, N, D], [B, N]
+        inputs = self.chain.change(batch.inputs, draws, 0)
+        clean, padding = self.chain.embed(encoder, inputs, draws, 0)  # [B, N, D], [B, N]
         share = draws.uniform("emix/share")  # Beta(1, 1)
         share = torch.maximum(share, 1 - share)  # [B], the larger part is the sample's own
         partner = draws.permutation("emix/partner")
@@ -53,8 +56,8 @@ class EMix(nn.Module):
         mixed = weight * clean + (1 - weight) * world.gather(clean.detach())[partner]
         # A position of the mixture is padding only where both parts are.
         both = None if padding is None else padding & world.gather(padding)[partner]
-        query = F.normalize(self.head(own.encode(mixed, both)), dim=1)  # [B, projection]
-        key = F.normalize(self.head(own.encode(clean, padding)), dim=1)
+        query = F.normalize(self.head(encoder.encode(mixed, both)), dim=1)  # [B, projection]
+        key = F.normalize(self.head(encoder.encode(clean, padding)), dim=1)
         logits = query @ world.gather(key).T / self.settings.temperature  # [B, G]
         found = (logits.detach().argmax(dim=1) == draws.rows).float()
         return Loss(self._mixed_loss(logits, draws.rows, partner, share), {"accuracy": found.mean()})

@@ -54,7 +54,9 @@ def transformer(encoder: Encoder, who: str, deed: str) -> DomainAgnosticTransfor
         UserError: it is a user's own module.
     """
     if not isinstance(encoder, DomainAgnosticTransformer):
-        raise UserError(f"encoder: {who} {deed} embeddings, so it needs randquant's own transformer; rq takes any")
+        raise UserError(
+            f"encoder: {who} {deed} embeddings, so it needs randquant's own transformer; rq on inputs takes any"
+        )
     return encoder
 
 

@@ -15,9 +15,9 @@ PLAIN_LINE_EVERY = 10.0  # seconds, where there is no terminal for a progress ba
 class Display:
     """A progress bar with loss, samples a second and time left; without a terminal a plain line every so often."""
 
-    def __init__(self, settings: PretrainSettings, first: int) -> None:
+    def __init__(self, settings: PretrainSettings, first: int, *, quiet: bool) -> None:
         self._settings, self._first = settings, first
-        self._console = Console(stderr=True, quiet=settings.quiet, highlight=False, soft_wrap=True)
+        self._console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -25,7 +25,7 @@ class Display:
             TextColumn("loss {task.fields[loss]:.3f}  {task.fields[speed]:,.0f} samples/s"),
             TimeRemainingColumn(),
             console=self._console,
-            disable=settings.quiet or not self._console.is_terminal,
+            disable=quiet or not self._console.is_terminal,
         )
         self._task = self._progress.add_task(
             settings.method, total=settings.steps, completed=first, loss=0.0, speed=0.0
@@ -43,7 +43,7 @@ class Display:
         """Say that so many steps are done."""
         now = time.monotonic()
         pace = (done - self._first) / max(now - self._started, 1e-9)  # steps a second
-        speed = pace * self._settings.batch
+        speed = pace * self._settings.batch * self._settings.accumulate
         self._progress.update(self._task, completed=done, loss=loss, speed=speed)
         total = self._settings.steps
         if not self._console.is_terminal and (now - self._last_line > PLAIN_LINE_EVERY or done == total):

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
-from typing import Any, Literal, cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from randquant.data import Batch, Dataset, open_data
-from randquant.device import find_device
-from randquant.encoder import DomainAgnosticTransformer, make_encoder
+from randquant import world
+from randquant.data import Batch, Dataset, Samples, open_data
+from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, make_encoder
 from randquant.errors import UserError
 from randquant.methods import UNTRAINED, Loss, Method, make_method
+from randquant.methods.batch_norm import share_batch_norms
 from randquant.pretrain.display import Display
+from randquant.pretrain.feed import check_finite, feed
+from randquant.pretrain.loggers import open_loggers
+from randquant.pretrain.monitor import check_labels, monitor
+from randquant.pretrain.optimizers import make_optimizer, set_rate
+from randquant.pretrain.processes import launch
 from randquant.pretrain.signals import Signals
-from randquant.pretrain.watch import has_collapsed, watch
+from randquant.pretrain.watch import WATCHED, sentence, watch
 from randquant.quantize.draw import Draws, fold
 from randquant.run import Run
 from randquant.settings import PretrainSettings
@@ -26,20 +34,48 @@ from randquant.settings import PretrainSettings
 _log = logging.getLogger(__name__)
 
 
+def pretrain(
+    data: str | Dataset, *, encoder: nn.Module | None = None, monitors: Sequence[Dataset] = (), **options: Any
+) -> Run:
+    """Train an encoder by a self-supervised method: `train`, for calls from Python.
+
+    Args:
+        data: a name of the catalogue, or a data set.
+        encoder: a module of your own that gives features (B, D) when it is called with the inputs of B samples; it is
+            trained in place. Without it, randquant's own transformer is made.
+        monitors: labelled data sets that are tried while the encoder trains, beside those named by `monitor`.
+        options: the fields of `PretrainSettings`, such as `method`, `out` and `steps`.
+    """
+    name, dataset = (data, None) if isinstance(data, str) else (data.name, data)
+    return train(PretrainSettings(data=name, **options), dataset, encoder, monitors)
+
+
+class Step:
+    """What `Training` is given. Not a tuple: Fabric would turn the samples in it into the precision of the step."""
+
+    def __init__(self, batch: Batch, draws: Draws, progress: float) -> None:
+        self.batch, self.draws, self.progress = batch, draws, progress
+
+
 class Training(nn.Module):
     """The one module that Fabric wraps: method and encoder, entered only through `forward`."""
 
-    def __init__(self, method: nn.Module, encoder: DomainAgnosticTransformer) -> None:
+    def __init__(self, method: nn.Module, encoder: Encoder) -> None:
         super().__init__()
         self.method, self.encoder = method, encoder
 
-    def forward(self, batch: Batch, draws: Draws, progress: float) -> Loss:
+    def forward(self, step: Step) -> Loss:
         """The loss of one batch."""
-        loss: Loss = self.method(self.encoder, batch, draws, progress)
+        loss: Loss = self.method(self.encoder, step.batch, step.draws, step.progress)
         return loss
 
 
-def pretrain(settings: PretrainSettings, dataset: Dataset | None = None) -> Run:
+def train(
+    settings: PretrainSettings,
+    dataset: Dataset | None = None,
+    module: nn.Module | None = None,
+    monitors: Sequence[Dataset] = (),
+) -> Run:
     """Train an encoder by a self-supervised method.
 
     SIGINT and SIGTERM save the state and raise SystemExit(130) or SystemExit(143).
@@ -47,6 +83,8 @@ def pretrain(settings: PretrainSettings, dataset: Dataset | None = None) -> Run:
     Args:
         settings: everything a user may set.
         dataset: samples to train on, instead of those that `settings.data` names.
+        module: the user's own encoder, instead of the transformer.
+        monitors: labelled data sets, beside those that `settings.monitor` names.
 
     Returns:
         The finished run.
@@ -56,123 +94,169 @@ def pretrain(settings: PretrainSettings, dataset: Dataset | None = None) -> Run:
     """
     dataset = dataset or open_data(settings.data)
     samples = dataset.parts["train"]
-    _check_samples(samples, settings)
-    fabric = Fabric(accelerator=find_device(settings.device).type, devices=1, precision=_precision(settings))
-    encoder = make_encoder(dataset.spec, settings.encoder, settings.seed)
+    _check(samples, settings)
+    monitors = [*monitors, *map(open_data, settings.monitor)]
+    for one in monitors:
+        check_labels(one, dataset.spec)
+    fabric = launch(settings)
+    encoder = _encoder(settings, dataset, module)
     if settings.method == UNTRAINED:
-        run = _open_run(settings, dataset)
-        run.save_encoder(encoder)
+        run = _open_run(settings, dataset, fabric)
+        if fabric.is_global_zero:
+            run.save_encoder(encoder)
         return run
 
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), contextlib.ExitStack() as closing:
         torch.manual_seed(_seed(settings.seed, "method"))
         method = make_method(settings.method, encoder, settings.method_details)
-        run = _open_run(settings, dataset)
+        run = _open_run(settings, dataset, fabric)
+        if world.size() > 1:
+            share_batch_norms(encoder)
+            share_batch_norms(method)  # which may hold a copy of the encoder
         groups = [{"params": list(encoder.parameters())}, *cast(Method, method).parameter_groups()]
-        optimizer: Any = torch.optim.AdamW(groups, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-        training, optimizer = fabric.setup(Training(method, encoder), optimizer)
-        samples = fabric.to_device(samples)
-        parts = {"encoder": encoder, "method": method, "optimizer": optimizer}
+        training, optimizer = fabric.setup(Training(method, encoder), make_optimizer(groups, settings))
+        if settings.compile:
+            _compile(encoder)
+        parts = {"encoder": encoder, "method": method, "optimizer": optimizer, "precision": fabric.strategy.precision}
         first, seconds = 0, 0.0
         window: list[dict[str, float]] = []  # the metrics of the steps since the last line
         if settings.resume and run.has_state():
             first, seconds, window = run.restore(parts, ("step", "seconds", "window"))
-        run.rewind(first)  # the lines of steps that are made once more
+        if fabric.is_global_zero:
+            run.rewind(first)  # the lines of steps that are made once more
+        loggers = closing.enter_context(open_loggers(settings, run)) if fabric.is_global_zero else None
+        fabric.barrier()
+
+        def log(line: dict[str, Any]) -> None:
+            if loggers is not None:
+                run.log(line)
+                loggers.log(line)
 
         def save(step: int) -> None:
-            run.save_encoder(encoder)
-            state = {"step": step, "seconds": seconds + time.monotonic() - started, "window": window}
-            run.save_state({**state, **{name: part.state_dict() for name, part in parts.items()}})
+            if fabric.is_global_zero:
+                run.save_encoder(encoder)
+                state = {"step": step, "seconds": seconds + time.monotonic() - started, "window": window}
+                state |= {name: part.state_dict() for name, part in parts.items()}
+                run.save_state(state, step, keep=settings.keep)
 
-        batches = len(samples.ids) // settings.batch
-        started = last_line = time.monotonic()
+        batches = closing.enter_context(
+            contextlib.closing(feed(samples, settings, fabric.device, first * settings.accumulate))
+        )
+        shown = samples.take(torch.arange(min(WATCHED, len(samples.ids)))).to(fabric.device)
+        started = last_line = last_save = time.monotonic()
         training.train()
-        with Display(settings, first) as display, Signals() as signals:
-            for step in range(first, settings.steps):
-                epoch, place = divmod(step, batches)
-                if place == 0 or step == first:
-                    order = Draws(settings.seed, epoch, samples.ids).permutation("order")
-                batch = samples.take(order[place * settings.batch : (place + 1) * settings.batch])
-                rate = settings.learning_rate * rate_factor(settings, step)
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
+        display = closing.enter_context(Display(settings, first, quiet=settings.quiet or not fabric.is_global_zero))
+        signals = closing.enter_context(Signals())
+        for step in range(first, settings.steps):
+            rate = set_rate(optimizer, settings, step)
+            summed: dict[str, torch.Tensor] = {}  # over the batches of this step
+            for number in range(settings.accumulate):
+                batch, draws = next(batches)
+                torch.manual_seed(_seed(settings.seed, "dropout", step, number, world.rank()))
+                with fabric.no_backward_sync(training, enabled=number < settings.accumulate - 1):
+                    loss: Loss = training(Step(batch, draws, step / settings.steps))
+                    fabric.backward(loss.value / settings.accumulate)
+                for name, value in {"loss": loss.value.detach(), **loss.metrics}.items():
+                    summed[name] = summed.get(name, 0) + value / settings.accumulate
+            norm = fabric.clip_gradients(
+                training, optimizer, max_norm=settings.clip or math.inf, error_if_nonfinite=False
+            )
+            values = dict(zip(summed, world.mean(torch.stack(list(summed.values()))).tolist(), strict=True))
+            values["gradient_norm"] = float(cast(torch.Tensor, norm))
+            # Mixed precision with 16 bits skips steps whose gradient overflows, so there the loss alone tells.
+            if not math.isfinite(values["loss"] if settings.precision == "16" else sum(values.values())):
+                save(step)
+                raise UserError(
+                    f"learning_rate: the loss became {values['loss']} at step {step + 1} with {rate:g}; the state "
+                    f"before it is saved in {run.path}; start anew with a smaller one"
+                )
+            optimizer.step()
+            optimizer.zero_grad()
 
-                torch.manual_seed(_seed(settings.seed, "dropout", step, fabric.global_rank))
-                loss: Loss = training(batch, Draws(settings.seed, epoch, batch.ids), step / settings.steps)
-                fabric.backward(loss.value)
-                norm: Any = fabric.clip_gradients(training, optimizer, max_norm=math.inf, error_if_nonfinite=False)
-                values = {"loss": loss.value.item(), "gradient_norm": norm.item()}
-                # Mixed precision with 16 bits skips steps whose gradient overflows, so there the loss alone tells.
-                if not math.isfinite(values["loss"] if settings.precision == "16" else sum(values.values())):
-                    save(step)
-                    raise UserError(
-                        f"learning_rate: the loss became {values['loss']} at step {step + 1} with {rate:g}; the state "
-                        f"before it is saved in {run.path}; start anew with a smaller one"
-                    )
-                optimizer.step()
-                optimizer.zero_grad()
-
-                done = step + 1
-                window.append({**values, **{name: value.item() for name, value in loss.metrics.items()}})
-                display.show(done, values["loss"])
-                if done % settings.log_every == 0 or done == settings.steps:
-                    line = {name: sum(one[name] for one in window) / len(window) for name in window[0]}
-                    now = time.monotonic()
-                    speed = settings.batch * len(window) / (now - last_line)
-                    times = {"seconds": seconds + now - started, "samples_per_second": speed}
-                    run.log({"step": done, **line, "learning_rate": rate, **times})
-                    window, last_line = [], now
-                if done % settings.watch_every == 0 or done == settings.steps:
-                    watched = watch(encoder, samples)
-                    run.log({"step": done, **watched})
-                    if has_collapsed(watched):
-                        told = ", ".join(f"{name.replace('_', ' ')} {value:.3g}" for name, value in watched.items())
-                        _log.warning(f"step {done}: the features have collapsed ({told}); try a smaller learning rate")
-                if signals.number or done % settings.save_every == 0 or done == settings.steps:
-                    save(done)
-                if signals.number:
+            done = step + 1
+            last = done == settings.steps
+            window.append(values)
+            display.show(done, values["loss"])
+            if done % settings.log_every == 0 or last:
+                line = {name: sum(one[name] for one in window) / len(window) for name in window[0]}
+                now = time.monotonic()
+                speed = settings.batch * settings.accumulate * len(window) / (now - last_line)
+                times = {"seconds": seconds + now - started, "samples_per_second": speed}
+                log({"step": done, **line, "learning_rate": rate, **times})
+                window, last_line = [], now
+            if (done % settings.watch_every == 0 or last) and fabric.is_global_zero:
+                watched = watch(encoder, shown)
+                log({"step": done, **watched})
+                if told := sentence({**watched, **values}):
+                    _log.warning(f"step {done}: {told}")
+                for one in monitors:
+                    log({"step": done, **monitor(encoder, one, settings.seed)})
+            stop = world.largest(signals.number, fabric.device)
+            late = time.monotonic() - last_save > 60 * settings.save_minutes
+            if stop or late or last or done % settings.save_every == 0:
+                save(done)
+                last_save = time.monotonic()
+            if stop:
+                if fabric.is_global_zero:
                     _log.warning(
                         f"interrupted after step {done}; saved in {run.path}, "
                         "from where pretrain --resume, or the same quickstart, goes on"
                     )
-                    raise SystemExit(128 + signals.number)
+                raise SystemExit(128 + stop)
+        fabric.barrier()  # a process that ended before the run is whole would take the others with it
     return run
 
 
-def rate_factor(settings: PretrainSettings, step: int) -> float:
-    """What the learning rate is multiplied by in a step: a linear warm-up, then 1 or half a cosine down to 0."""
-    warmup = round(settings.warmup * settings.steps)
-    if step < warmup:
-        return (step + 1) / warmup
-    if settings.schedule == "constant":
-        return 1.0
-    return (1 + math.cos(math.pi * (step - warmup) / max(1, settings.steps - warmup))) / 2
-
-
-def _check_samples(samples: Batch, settings: PretrainSettings) -> None:
+def _check(samples: Samples, settings: PretrainSettings) -> None:
+    """Refuse what cannot be trained on: too few samples, values that are not finite, channels that say nothing."""
     if len(samples.ids) < settings.batch:
         raise UserError(f"batch: got {settings.batch}, must be at most the {len(samples.ids)} training samples")
-    for place, values in enumerate(samples.inputs):
-        if values.is_floating_point() and not values.isfinite().all():
-            raise UserError(f"data: input {place} holds NaN or infinite values; replace them before training")
+    if not isinstance(samples, Batch):
+        return  # too large to be looked through; batches are looked at as they come
+    check_finite(samples)
+    for number, values in enumerate(samples.inputs):
+        if values.is_floating_point():
+            lows, highs = (
+                end.flatten(1) for end in (values.flatten(2) if values.ndim > 2 else values.unsqueeze(2)).aminmax(dim=2)
+            )
+            same = (highs.amax(dim=0) == lows.amin(dim=0)).nonzero().flatten().tolist()
+            if same:
+                raise UserError(
+                    f"data: input {number} has the same value in all samples in its channel {same[0]}"
+                    f"{f', and in {len(same) - 1} others' if same[1:] else ''}; it says nothing: leave it out"
+                )
 
 
-def _precision(settings: PretrainSettings) -> Literal["32-true", "bf16-mixed", "16-mixed"]:
-    names: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]]
-    names = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}
-    return names[settings.precision]
+def _encoder(settings: PretrainSettings, dataset: Dataset, module: nn.Module | None) -> Encoder:
+    """The user's own module, or a transformer with random weights."""
+    if module is None:
+        return make_encoder(dataset.spec, settings.encoder, settings.seed)
+    few = dataset.parts["train"].take(torch.arange(2))
+    return ForeignEncoder(module, dataset.spec, few.inputs)
 
 
-def _open_run(settings: PretrainSettings, dataset: Dataset) -> Run:
+def _compile(encoder: Encoder) -> None:
+    """Compile what takes the time: the transformer's blocks, which every entry goes through, or the whole module."""
+    for module in encoder.blocks if isinstance(encoder, DomainAgnosticTransformer) else [encoder]:
+        module.compile()
+
+
+def _open_run(settings: PretrainSettings, dataset: Dataset, fabric: Fabric) -> Run:
     """The run to continue, or a new one. A continued run must have been started with the same settings."""
-    if not settings.resume:
-        return Run.create(settings.out, {"settings": settings.to_dict(), "spec": dataset.spec.to_dict()})
-    run = Run.open(settings.out)
-    before = run.config["settings"]
-    for name, value in settings.decisive().items():
-        if before.get(name) != value:
-            raise UserError(f"{name}: got {value}, but {run.path} was started with {before.get(name)}; use that")
-    return run
+    if settings.resume:
+        run = Run.open(settings.out)
+        before, now = run.config["settings"], settings.to_dict()
+        differing = [name for name in settings.decisive() if before.get(name) != now[name]]
+        if differing:
+            told = "; ".join(
+                f"{name}: got {now[name]}, but it was started with {before.get(name)}" for name in differing
+            )
+            raise UserError(f"{told}; {run.path} can only be resumed unchanged")
+        return run
+    if fabric.is_global_zero:
+        Run.create(settings.out, {"settings": settings.to_dict(), "spec": dataset.spec.to_dict()})
+    fabric.barrier()
+    return Run.open(settings.out)
 
 
 def _seed(seed: int, purpose: str, *words: int) -> int:

@@ -66,7 +66,7 @@ def score_task(encoder: nn.Module | None, dataset: Dataset, *, seed: int, draws:
             raise UserError(f"task: {dataset.name} has no {part} part; a probe needs both train and test")
     features, labels = {}, {}
     for part in ("train", "test"):
-        batch = dataset.parts[part]
+        batch = dataset.held(part)
         assert batch.target is not None
         features[part] = raw(batch) if encoder is None else extract(encoder, batch)
         labels[part] = batch.target.numpy().astype(np.int64)
@@ -96,7 +96,7 @@ def result_lines(
             "draw": one.draw,
             "metric": one.metric,
             "value": one.value,
-            "samples": len(dataset.parts["test"].ids),
+            "samples": len(dataset.held("test").ids),
             "seconds": round(seconds, 3),
             "status": "ok",
             "config_hash": config_hash,

@@ -1,0 +1,125 @@
+"""Samples in, batches in training order out, from any step on: in memory, or read by worker processes.
+
+The order is keyed by seed and epoch, so it is known before anything is read, and a resumed training goes on in the
+middle of an epoch as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from multiprocessing.context import BaseContext
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from randquant import world
+from randquant.data import Batch, Samples
+from randquant.data.reading import Reader
+from randquant.errors import UserError
+from randquant.quantize.draw import Draws
+from randquant.settings import PretrainSettings
+
+
+class Place(NamedTuple):
+    """Where in the training a batch stands, and which samples are in it.
+
+    Attributes:
+        epoch: how often all samples have been seen before.
+        ids: int64 [G], the ids of the samples of all processes.
+        rows: int64 [B], the rows of this process's samples in the data set.
+        part: where these stand among all.
+    """
+
+    epoch: int
+    ids: Tensor
+    rows: Tensor
+    part: slice
+
+
+def feed(
+    samples: Samples, settings: PretrainSettings, device: torch.device, first: int
+) -> Iterator[tuple[Batch, Draws]]:
+    """Batches of this process, on a device, with the random numbers of their samples, without end.
+
+    What is left of an epoch and fills no batch is left out.
+
+    Args:
+        samples: a `Batch` is moved to the device once; others are read by `settings.workers` processes.
+        settings: seed, batch and workers.
+        device: where batches are wanted.
+        first: how many batches were used before.
+
+    Raises:
+        UserError: a batch that was read holds values that are not finite.
+    """
+    if isinstance(samples, Batch):
+        held = samples.to(device)
+        for place in _places(held.ids, settings, first):
+            yield held.take(place.rows), Draws(settings.seed, place.epoch, place.ids, place.part)
+        return
+    loader: DataLoader[Batch] = DataLoader(
+        Reader(samples),
+        sampler=_Endless(samples.ids, settings, first),
+        batch_size=None,  # a reader takes a whole batch at once
+        num_workers=settings.workers,
+        multiprocessing_context=_processes() if settings.workers else None,
+        pin_memory=device.type == "cuda",
+        generator=torch.Generator(),  # the default one is not ours to draw from
+    )
+    for place, batch in zip(_places(samples.ids, settings, first), loader, strict=True):
+        batch = batch.to(device)
+        check_finite(batch)
+        yield batch, Draws(settings.seed, place.epoch, place.ids.to(device), place.part)
+
+
+def _processes() -> BaseContext:
+    """How worker processes start: without the threads of this one, which survive no fork; torch is loaded once."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["randquant.data.reading"])
+    return context
+
+
+def check_finite(batch: Batch) -> None:
+    """Refuse NaN and infinities.
+
+    Raises:
+        UserError: an input holds some; says which input, and the first sample's id.
+    """
+    for number, values in enumerate(batch.inputs):
+        if values.is_floating_point():
+            finite = values.isfinite().flatten(1).all(dim=1)  # [B]
+            if not finite.all():
+                worst = int(batch.ids[~finite][0])
+                raise UserError(
+                    f"data: input {number} holds NaN or infinite values in {int((~finite).sum())} of {len(finite)} "
+                    f"samples, first in the one with id {worst}; replace them before training"
+                )
+
+
+def _places(ids: Tensor, settings: PretrainSettings, first: int) -> Iterator[Place]:
+    """The places of all batches from the first wanted one on."""
+    batches = len(ids) // settings.batch
+    own = settings.batch // world.size()
+    part = slice(world.rank() * own, (world.rank() + 1) * own)
+    epoch, number = divmod(first, batches)
+    while True:
+        order = Draws(settings.seed, epoch, ids).permutation("order")
+        for start in range(number * settings.batch, batches * settings.batch, settings.batch):
+            rows = order[start : start + settings.batch]
+            yield Place(epoch, ids[rows], rows[part], part)
+        epoch, number = epoch + 1, 0
+
+
+class _Endless:
+    """The rows of each batch, in order: the sampler of a `DataLoader`."""
+
+    def __init__(self, ids: Tensor, settings: PretrainSettings, first: int) -> None:
+        self._places = ids, settings, first
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (place.rows for place in _places(*self._places))

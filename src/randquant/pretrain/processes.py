@@ -1,0 +1,45 @@
+"""Settings in, a Fabric out: the device, the arithmetic, and as many processes as torchrun has started."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
+
+from randquant.device import find_device
+from randquant.errors import UserError
+from randquant.settings import PretrainSettings
+
+_PRECISION: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
+    "32": "32-true",
+    "bf16": "bf16-mixed",
+    "16": "16-mixed",
+}
+
+
+def launch(settings: PretrainSettings) -> Fabric:
+    """Join the other processes, if there are any, and choose this one's device.
+
+    Raises:
+        UserError: there is no such device, or the batch cannot be shared out evenly.
+    """
+    device = find_device(settings.device)
+    precision = _PRECISION[settings.precision]
+    if "TORCHELASTIC_RUN_ID" not in os.environ:  # torchrun has not started this process
+        return Fabric(accelerator=device.type, devices=1, precision=precision)
+    local, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+    if settings.batch % everywhere or settings.batch < 2 * everywhere:
+        raise UserError(
+            f"batch: got {settings.batch} for {everywhere} processes, must be a multiple of that, and 2 each at least"
+        )
+    fabric = Fabric(
+        accelerator=device.type,
+        devices=local,
+        num_nodes=everywhere // local,
+        strategy=DDPStrategy(process_group_backend="nccl" if device.type == "cuda" else "gloo"),
+        precision=precision,
+    )
+    fabric.launch()
+    return fabric

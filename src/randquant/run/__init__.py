@@ -1,0 +1,16 @@
+"""A run directory: what a training leaves behind, and how it is opened again.
+
+| file | holds |
+|---|---|
+| config.json | every setting, the spec, versions |
+| metrics.jsonl | one line a logged step |
+| encoder.safetensors, encoder.json | the encoder's weights, and what rebuilds it |
+| state-000000500.pt, … | all that a training needs to go on from that step: tensors and plain values |
+
+Every file but metrics.jsonl is written beside its target, flushed to disk, then renamed over it: a reader finds the
+old one or the new one, never a half.
+"""
+
+from randquant.run.directory import Run
+
+__all__ = ["Run"]

@@ -1,0 +1,148 @@
+"""A path in, a run directory out: made once, opened again by whoever needs what a training left."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import torch
+from torch import nn
+
+from randquant import __version__
+from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder
+from randquant.errors import UserError
+from randquant.run import states, weights
+from randquant.run.files import read, replace, replace_json, writing
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory. `Run.create` makes it, `Run.open` finds it again."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, path: Path | str, config: dict[str, Any]) -> Run:
+        """Make the directory and write its config.json, with the versions in use beside what `config` holds.
+
+        Raises:
+            UserError: a run is there already, or the directory cannot be written.
+        """
+        run = cls(Path(path))
+        if (run.path / "config.json").exists():
+            raise UserError(f"out: {run.path} holds a run already; continue it with --resume, or name another folder")
+        versions = {
+            "randquant": __version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+        }
+        with writing(run.path):
+            run.path.mkdir(parents=True, exist_ok=True)
+        replace_json(run.path / "config.json", {**config, "versions": versions})
+        with writing(run.path):
+            (run.path / "metrics.jsonl").write_text("")
+        return run
+
+    @classmethod
+    def open(cls, path: Path | str) -> Run:
+        """The run in this directory.
+
+        Raises:
+            UserError: there is none.
+        """
+        run = cls(Path(path))
+        if not run.path.exists():
+            raise UserError(f"run: {run.path} does not exist; give a folder that randquant pretrain --out has made")
+        if not (run.path / "config.json").is_file():
+            raise UserError(
+                f"run: {run.path} holds no config.json; give a folder that randquant pretrain --out has made"
+            )
+        return run
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What config.json holds: `settings`, `spec` and `versions`."""
+
+        def whole(path: Path) -> dict[str, Any]:
+            config = json.loads(path.read_text())
+            return {**config, **{name: config[name] for name in ("settings", "versions")}}
+
+        return read(self.path / "config.json", whole)
+
+    def check_version(self) -> None:
+        """Refuse to continue a run of another version.
+
+        Raises:
+            UserError: the randquant that made the run differs in more than the last number of its version.
+        """
+        states.check_version(str(self.config["versions"].get("randquant")), self.path)
+
+    def log(self, line: dict[str, Any]) -> None:
+        """Append one line to metrics.jsonl."""
+        with writing(self.path), (self.path / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl, oldest first; a line that a sudden end cut short is not one of them."""
+        if not (self.path / "metrics.jsonl").exists():  # nothing was logged
+            return []
+        return read(
+            self.path / "metrics.jsonl",
+            lambda path: [json.loads(line) for line in path.read_text().split("\n")[:-1]],
+        )
+
+    def rewind(self, step: int) -> None:
+        """Forget the lines of metrics.jsonl after a step: a resumed training writes them anew."""
+        lines = [json.dumps(line) + "\n" for line in self.metrics() if line.get("step", 0) <= step]
+        replace(self.path / "metrics.jsonl", lambda file: file.write("".join(lines).encode()))
+
+    def save_encoder(self, encoder: Encoder) -> None:
+        """Write encoder.json and encoder.safetensors; a user's own module keeps its own names in the latter.
+
+        Raises:
+            UserError: the directory cannot be written, or the module's state holds more than tensors.
+        """
+        weights.save(self.path, encoder)
+
+    @overload
+    def encoder(self) -> DomainAgnosticTransformer: ...
+    @overload
+    def encoder(self, module: nn.Module) -> ForeignEncoder: ...
+    def encoder(self, module: nn.Module | None = None) -> Encoder:
+        """The trained encoder, in eval mode: rebuilt on the CPU, or the user's own module filled with its weights.
+
+        Args:
+            module: one like the user's own module that was trained; it stays on its device.
+
+        Raises:
+            UserError: a file is missing or damaged, a module is needed and not given, or it is not one like that.
+        """
+        return weights.load(self.path) if module is None else weights.fill(self.path, module)
+
+    def save_state(self, state: dict[str, Any], step: int, *, keep: int = 2) -> None:
+        """Write the state after a step, tensors and plain values only; the `keep` newest states stay.
+
+        Raises:
+            UserError: the directory cannot be written, or the disk is full; all older states are there still.
+        """
+        states.save(self.path, state, step, keep)
+
+    def has_state(self) -> bool:
+        """Whether a state was saved, by this version or before states had their step in their name."""
+        return bool(states.find(self.path)) or (self.path / "state.pt").exists()
+
+    def restore(self, parts: dict[str, Any], values: Sequence[str]) -> list[Any]:
+        """Load each part (a module, an optimizer) from its own entry of the newest state, and return those values.
+
+        A damaged state is named in a warning, and the one before is taken.
+
+        Raises:
+            UserError: no state can be read, or it is of another version of randquant.
+        """
+        return states.restore(self.path, parts, values)

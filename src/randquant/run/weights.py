@@ -1,0 +1,115 @@
+"""A folder and an encoder in, its two files out: weights in encoder.safetensors, in encoder.json what rebuilds it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder
+from randquant.errors import UserError
+from randquant.run.files import read, replace, replace_json
+from randquant.settings import EncoderSettings
+from randquant.spec import Spec
+
+
+def save(folder: Path, encoder: Encoder) -> None:
+    """Write both files; of a user's own module, the weights have the names that they have in that module.
+
+    Raises:
+        UserError: the folder cannot be written, or the module keeps more than tensors.
+    """
+    module = encoder.module if isinstance(encoder, ForeignEncoder) else encoder
+    weights = {}
+    for name, value in module.state_dict().items():
+        if not isinstance(value, Tensor):
+            raise UserError(
+                f"encoder: {type(module).__name__} has {name} of type {type(value).__name__} in its state_dict, which "
+                "must hold tensors only"
+            )
+        weights[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)  # tied ones, each for itself
+    recipe: dict[str, Any] = {"spec": encoder.spec.to_dict()}
+    if isinstance(encoder, ForeignEncoder):
+        recipe |= {"module": _name(module), "width": encoder.width}
+    else:
+        recipe |= {"settings": encoder.settings.to_dict()}
+    replace_json(folder / "encoder.json", recipe)
+    replace(folder / "encoder.safetensors", lambda file: file.write(safetensors.torch.save(weights)))
+
+
+def load(folder: Path) -> DomainAgnosticTransformer:
+    """The transformer whose weights are there, on the CPU and in eval mode.
+
+    Raises:
+        UserError: a file is missing or damaged, or the weights are those of a user's own module.
+    """
+    encoder = _rebuild(folder)
+    if isinstance(encoder, _Foreign):
+        raise UserError(
+            f"run: {folder} holds the weights of a module of your own, {encoder.name}; make one and give it: "
+            "Run.encoder(module)"
+        )
+    encoder.load_state_dict(_weights(folder, encoder), assign=True)
+    return encoder.eval()
+
+
+def fill(folder: Path, module: nn.Module) -> ForeignEncoder:
+    """A user's own module with the weights that are there, where it is, wrapped, and in eval mode.
+
+    Raises:
+        UserError: a file is missing or damaged, or the weights are not those of such a module, which then stays as it
+            was.
+    """
+    foreign = _rebuild(folder)
+    if not isinstance(foreign, _Foreign):
+        raise UserError(f"run: {folder} holds an encoder of randquant's own; take it by Run.encoder()")
+    module.load_state_dict(_weights(folder, module))
+    return ForeignEncoder(module, foreign.spec, width=foreign.width).eval()
+
+
+class _Foreign(NamedTuple):
+    """What encoder.json holds of a user's own module."""
+
+    name: str
+    spec: Spec
+    width: int
+
+
+def _rebuild(folder: Path) -> DomainAgnosticTransformer | _Foreign:
+    """What encoder.json stands for: a transformer without its weights yet, or what is known of a user's own module."""
+
+    def parse(path: Path) -> DomainAgnosticTransformer | _Foreign:
+        recipe = json.loads(path.read_text())
+        spec = Spec.from_dict(recipe["spec"])
+        if "module" in recipe:
+            return _Foreign(recipe["module"], spec, int(recipe["width"]))
+        with torch.device("meta"):  # the weights come from the other file: draw none
+            return DomainAgnosticTransformer(spec, EncoderSettings.from_dict(recipe["settings"]))
+
+    return read(folder / "encoder.json", parse)
+
+
+def _weights(folder: Path, module: nn.Module) -> dict[str, Tensor]:
+    """What encoder.safetensors holds, which has the names and shapes that the module needs."""
+    path = folder / "encoder.safetensors"
+    weights = read(path, lambda path: safetensors.torch.load(path.read_bytes()))
+    there = {key: tuple(value.shape) for key, value in weights.items()}
+    here = {key: tuple(value.shape) for key, value in module.state_dict().items()}
+    for key in [*there, *here]:
+        if there.get(key) != here.get(key):
+            raise UserError(
+                f"run: {path} does not fit {_name(module)}: it has {_told(key, there)}, the module {_told(key, here)}"
+            )
+    return weights
+
+
+def _name(module: nn.Module) -> str:
+    return f"{type(module).__module__}.{type(module).__qualname__}"
+
+
+def _told(key: str, shapes: dict[str, tuple[int, ...]]) -> str:
+    return f"{key} of shape {shapes[key]}" if key in shapes else f"no {key}"
