@@ -218,7 +218,8 @@ def test_collapse_is_said_aloud(
     monkeypatch.setattr(loop, "watch", lambda *_: {"feature_spread": 0.0, "effective_rank": 1.2})
     train(settings(tmp_path / "run", steps=2))
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert "step 2: the features have collapsed (feature spread 0, effective rank 1.2)" in caplog.text
+    assert "step 2: the features have collapsed: all samples look alike to the encoder" in caplog.text
+    assert "(feature spread 0, effective rank 1.2, view similarity 0." in caplog.text
 
 
 def test_progress_is_a_plain_line_without_a_terminal(

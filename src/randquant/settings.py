@@ -257,6 +257,8 @@ class QuickstartSettings:
 
     out: Path = Path("runs/quickstart")
     """The folder for results, runs and report. What is finished there is not done again."""
+    seed: int = 0
+    """The first seed."""
     seeds: int = 1
     """Everything is done from so many seeds; the spread over them goes into the table."""
     steps: int = PretrainSettings.steps
@@ -267,6 +269,7 @@ class QuickstartSettings:
     """No progress."""
 
     def __post_init__(self) -> None:
+        _check("seed", self.seed, 0)
         _check("seeds", self.seeds, 1)
         _check("steps", self.steps, 1)
 

@@ -7,7 +7,7 @@ middle of an epoch as if it had never stopped.
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from multiprocessing.context import BaseContext
 from typing import NamedTuple
 
@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
 def feed(
     samples: Samples, settings: PretrainSettings, device: torch.device, first: int
-) -> Iterator[tuple[Batch, Draws]]:
+) -> Generator[tuple[Batch, Draws], None, None]:
     """Batches of this process, on a device, with the random numbers of their samples, without end.
 
     What is left of an epoch and fills no batch is left out.

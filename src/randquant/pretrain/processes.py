@@ -6,7 +6,7 @@ import os
 from typing import Literal
 
 from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
+from lightning_fabric.strategies.ddp import DDPStrategy
 
 from randquant.device import find_device
 from randquant.errors import UserError
