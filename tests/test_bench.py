@@ -19,7 +19,7 @@ from randquant.bench.quickstart import METHODS, plans
 from randquant.bench.views import draw, write_views
 from randquant.data import Batch, Dataset, open_data
 from randquant.errors import UserError
-from randquant.methods.quantized import Quantized
+from randquant.methods.quantized import QuantizedInputs
 from randquant.probe import extract, raw
 from randquant.quantize.draw import Draws
 from randquant.report import terminal
@@ -67,7 +67,7 @@ def _few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the runs that were trained or resumed while the test ran; a method called "broken" breaks."""
     names: list[str] = []
-    real: Callable[..., Run] = grid.pretrain
+    real: Callable[..., Run] = grid.train
 
     def pretrain(settings: PretrainSettings, dataset: Dataset) -> Run:
         names.append(f"{settings.out.name}{' resumed' if settings.resume else ''}")
@@ -75,7 +75,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             raise RuntimeError("the machine\ncaught fire")
         return real(settings, dataset)
 
-    monkeypatch.setattr(grid, "pretrain", pretrain)
+    monkeypatch.setattr(grid, "train", pretrain)
     return names
 
 
@@ -151,7 +151,7 @@ def test_an_interruption_passes_through_and_leaves_whole_cells(tmp_path: Path, m
     def interrupted(settings: PretrainSettings, dataset: Dataset) -> Run:
         raise SystemExit(130)
 
-    monkeypatch.setattr(grid, "pretrain", interrupted)
+    monkeypatch.setattr(grid, "train", interrupted)
     with pytest.raises(SystemExit):
         run_grid([plan(tmp_path, "raw"), plan(tmp_path, "rq")], results, quiet=True)
     assert {line["method"] for line in lines_of(results)} == {"raw"}
@@ -160,7 +160,7 @@ def test_an_interruption_passes_through_and_leaves_whole_cells(tmp_path: Path, m
 def test_an_interrupted_training_goes_on_where_it_stopped(tmp_path: Path, trained: list[str]) -> None:
     wanted = plan(tmp_path, "rq")
     assert wanted.training
-    grid.pretrain(wanted.training, wanted.dataset)  # trained, but killed before it was probed
+    grid.train(wanted.training, wanted.dataset)  # trained, but killed before it was probed
     trained.clear()
     run_grid([wanted], tmp_path / "results.jsonl", quiet=True)
     assert trained == ["rq-seed0 resumed"]
@@ -258,7 +258,7 @@ def test_views_are_those_of_the_training(tmp_path: Path) -> None:
         assert int(batch.target[row]) == int(sample["label"])
         chosen = batch.take(torch.tensor([row]))
         views = [
-            Quantized(dataset.spec, MethodSettings())(chosen.inputs, Draws(3, epoch, chosen.ids), view)[0][
+            QuantizedInputs(dataset.spec, MethodSettings())(chosen.inputs, Draws(3, epoch, chosen.ids), view)[0][
                 0, 0
             ].tolist()
             for epoch in range(2)
@@ -273,7 +273,7 @@ def test_views_are_those_of_the_training(tmp_path: Path) -> None:
 def test_the_grid_of_the_main_job() -> None:
     cells = list(plans(QuickstartSettings(out=Path("here"), seeds=2, steps=7, device="cpu", quiet=True)))
     assert [(one.seed, one.method) for one in cells] == [(seed, method) for seed in (0, 1) for method in METHODS]
-    assert METHODS == ("raw", "none", "emix", "rq", "crop+rq")
+    assert list(METHODS) == ["raw", "none", "emix", "rq", "crop+rq"]
     assert [one.training is None for one in cells[:5]] == [True, False, False, False, False]
     trained = cells[-1].training
     assert trained
@@ -298,7 +298,7 @@ def test_the_main_job_leaves_a_whole_folder(
     assert {path.name for path in out.iterdir()} == {
         "results.jsonl", "runs", "maps.json", "views.json", "report.html", "report.md",
     }  # fmt: skip
-    assert {path.name for path in (out / "runs").iterdir()} == {f"{method}-seed0" for method in METHODS[1:]}
+    assert {path.name for path in (out / "runs").iterdir()} == {f"{method}-seed0" for method in list(METHODS)[1:]}
     text = (out / "report.html").read_text()
     assert "There is no" not in text
     assert text.count('class="map"') == 5
@@ -314,7 +314,7 @@ def test_a_failed_cell_ends_in_a_report_and_exit_code_1(
     def broken(settings: PretrainSettings, dataset: Dataset) -> Run:
         raise UserError("learning_rate: the loss became nan at step 1")
 
-    monkeypatch.setattr(grid, "pretrain", broken)
+    monkeypatch.setattr(grid, "train", broken)
     monkeypatch.setattr(maps, "flat", lambda features: features[:, :2].astype(float))
     with pytest.raises(SystemExit) as stopped:
         quickstart(QuickstartSettings(out=tmp_path, steps=1, device="cpu", quiet=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -67,53 +66,6 @@ def test_the_encoder_gives_equal_features_in_a_fresh_process(kind: str, tmp_path
     subprocess.run([sys.executable, "-c", code, str(run.path), str(tmp_path / "expected.pt")], check=True)
 
 
-def test_the_state_comes_back_and_holds_no_code(tmp_path: Path) -> None:
-    run = Run.create(tmp_path, CONFIG)
-    assert not run.has_state()
-    run.save_state({"step": 7, "weights": {"a": torch.arange(3.0)}})
-    assert run.has_state()
-    state = run.state()
-    assert state["step"] == 7
-    assert torch.equal(state["weights"]["a"], torch.arange(3.0))
-    torch.save({"step": Path("x")}, tmp_path / "state.pt")  # a Python object is refused
-    with pytest.raises(UserError, match=r"state\.pt cannot be read"):
-        run.state()
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Run.create(tmp_path, CONFIG)
-    run.save_state({"step": 1})
-
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match=r"cannot be written \(No space left on device\)") as caught:
-        run.save_state({"step": 2})
-    one_line(caught)
-    assert run.state() == {"step": 1}
-
-
-def test_files_are_on_disk_before_they_take_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = Run.create(tmp_path, CONFIG)
-    run.save_state({"step": 1})
-    done: list[str] = []
-    fsync, replace = os.fsync, Path.replace
-
-    def noted_fsync(number: int) -> None:
-        done.append(f"fsync {torch.load(tmp_path / 'state.pt', weights_only=True)['step']}")
-        fsync(number)
-
-    def noted_replace(path: Path, target: Path) -> Path:
-        done.append(f"{path.name} -> {target.name}")
-        return replace(path, target)
-
-    monkeypatch.setattr(os, "fsync", noted_fsync)
-    monkeypatch.setattr(Path, "replace", noted_replace)
-    run.save_state({"step": 2})
-    assert done == ["fsync 1", "state.pt.part -> state.pt"]
-
-
 def test_a_run_is_not_written_over(tmp_path: Path) -> None:
     Run.create(tmp_path / "run", CONFIG)
     with pytest.raises(UserError, match=r"out: .* holds a run already; continue it with --resume") as caught:
@@ -137,11 +89,8 @@ def test_missing_and_damaged_files_are_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"holds no encoder\.json; finish the training") as caught:
         run.encoder()
     one_line(caught)
-    with pytest.raises(UserError, match=r"holds no state\.pt"):
-        run.state()
     run.save_encoder(make_encoder(SPECS["1d"], SMALL, seed=0))
-    run.save_state({"step": 1})
-    for name, read in (("encoder.safetensors", run.encoder), ("encoder.json", run.encoder), ("state.pt", run.state)):
+    for name, read in (("encoder.safetensors", run.encoder), ("encoder.json", run.encoder)):
         whole = (tmp_path / name).read_bytes()
         for damaged in (whole[: len(whole) // 2], b"", b"not ours"):
             (tmp_path / name).write_bytes(damaged)

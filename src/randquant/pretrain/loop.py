@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import torch
@@ -29,25 +30,38 @@ from randquant.pretrain.signals import Signals
 from randquant.pretrain.watch import WATCHED, sentence, watch
 from randquant.quantize.draw import Draws, fold
 from randquant.run import Run
-from randquant.settings import PretrainSettings
+from randquant.settings import EncoderSettings, PretrainSettings
 
 _log = logging.getLogger(__name__)
 
 
 def pretrain(
-    data: str | Dataset, *, encoder: nn.Module | None = None, monitors: Sequence[Dataset] = (), **options: Any
+    data: str | Dataset,
+    *,
+    out: Path | str,
+    encoder: nn.Module | EncoderSettings | None = None,
+    monitors: Sequence[Dataset] = (),
+    **options: Any,
 ) -> Run:
     """Train an encoder by a self-supervised method: `train`, for calls from Python.
 
     Args:
         data: a name of the catalogue, or a data set.
+        out: the run directory to make.
         encoder: a module of your own that gives features (B, D) when it is called with the inputs of B samples; it is
-            trained in place. Without it, randquant's own transformer is made.
+            trained in place. Otherwise randquant's own transformer is made, of these sizes.
         monitors: labelled data sets that are tried while the encoder trains, beside those named by `monitor`.
-        options: the fields of `PretrainSettings`, such as `method`, `out` and `steps`.
+        options: the other fields of `PretrainSettings`, such as `method` and `steps`.
     """
     name, dataset = (data, None) if isinstance(data, str) else (data.name, data)
-    return train(PretrainSettings(data=name, **options), dataset, encoder, monitors)
+    if isinstance(encoder, nn.Module):
+        return train(PretrainSettings(data=name, out=Path(out), **options), dataset, encoder, monitors)
+    return train(
+        PretrainSettings(data=name, out=Path(out), encoder=encoder or EncoderSettings(), **options),
+        dataset,
+        None,
+        monitors,
+    )
 
 
 class Step:
@@ -245,6 +259,7 @@ def _open_run(settings: PretrainSettings, dataset: Dataset, fabric: Fabric) -> R
     """The run to continue, or a new one. A continued run must have been started with the same settings."""
     if settings.resume:
         run = Run.open(settings.out)
+        run.check_version()
         before, now = run.config["settings"], settings.to_dict()
         differing = [name for name in settings.decisive() if before.get(name) != now[name]]
         if differing:
