@@ -278,8 +278,11 @@ def test_the_grid_of_the_main_job() -> None:
     trained = cells[-1].training
     assert trained
     assert (trained.out, trained.steps, trained.seed) == (Path("here/runs/crop+rq-seed1"), 7, 1)
-    same = [dataclasses.replace(one.training, method="", out=Path()) for one in cells[1:5] if one.training]
-    assert all(one == same[0] for one in same)  # nothing but the method differs
+    plain = {"method": "", "out": Path(), "method_details": MethodSettings()}
+    same = [dataclasses.replace(one.training, **plain) for one in cells[1:5] if one.training]
+    assert all(one == same[0] for one in same)  # nothing but the method and what it is told differs
+    later = list(plans(QuickstartSettings(out=Path("here"), seed=5, seeds=2)))
+    assert [one.seed for one in later[::5]] == [5, 6]
 
 
 def test_the_main_job_leaves_a_whole_folder(

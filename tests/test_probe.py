@@ -16,7 +16,7 @@ from torch import nn
 
 from randquant.data import Batch, Dataset, open_data
 from randquant.errors import UserError
-from randquant.pretrain import pretrain
+from randquant.pretrain import train
 from randquant.probe import extract, neighbours, probe, raw, score, score_task
 from randquant.probe.score import PENALTIES, _cut, _draw, _logistic, _penalty, _standardise
 from randquant.settings import PretrainSettings, ProbeSettings
@@ -307,7 +307,7 @@ def test_probe_of_the_random_encoder_gives_lines_and_a_table(capsys: pytest.Capt
 
 def test_probe_of_a_run_says_its_method_and_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
-    pretrain(PretrainSettings(data="digits", method="rq", out=run, steps=1, seed=3, device="cpu", quiet=True))
+    train(PretrainSettings(data="digits", method="rq", out=run, steps=1, seed=3, device="cpu", quiet=True))
     lines = probe(ProbeSettings(run=str(run), task=("digits",), draws=1, device="cpu", quiet=True))
     assert {(line["method"], line["seed"]) for line in lines} == {("raw", 3), ("none", 3), ("rq", 3)}
     assert capsys.readouterr().out == ""
