@@ -52,7 +52,7 @@ def test_what_cannot_be_tried_is_said_in_one_line() -> None:
     samples = Batch(torch.arange(4), (torch.rand(4, 1, 8, 8),), torch.tensor([0, 0, 1, 2]))
     grid = Grid(1, (8, 8), (2, 2))
     cases = {
-        "has no labels": Spec((grid,)),
+        "no labels": Spec((grid,)),
         "a target of kind regression": Spec((grid,), Target("regression", 1)),
         "but the encoder takes": Spec((Grid(2, (8, 8), (2, 2)),), Target("class", 3)),
         "a class with one sample": Spec((grid,), Target("class", 3)),
