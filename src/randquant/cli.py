@@ -26,7 +26,7 @@ import tyro
 
 from randquant import __version__
 from randquant.errors import UserError
-from randquant.settings import PretrainSettings, ProbeSettings, QuickstartSettings, ReportSettings
+from randquant.settings import FinetuneSettings, PretrainSettings, ProbeSettings, QuickstartSettings, ReportSettings
 
 
 class Command(NamedTuple):
@@ -41,6 +41,7 @@ COMMANDS = {
     "quickstart": Command(QuickstartSettings, "bench", "quickstart"),
     "pretrain": Command(PretrainSettings, "pretrain", "train"),
     "probe": Command(ProbeSettings, "probe", "probe"),
+    "finetune": Command(FinetuneSettings, "finetune", "finetune"),
     "report": Command(ReportSettings, "report", "report"),
 }
 

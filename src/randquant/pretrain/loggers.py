@@ -9,7 +9,8 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,8 @@ class Loggers:
             if name != "step" and isinstance(value, int | float) and not isinstance(value, bool)
         }
         for logger in self._loggers:
-            try:
+            with _writing(logger):
                 logger.log_metrics(numbers, int(line["step"]))
-            except OSError as error:
-                raise UserError(f"logger: {logger.name} cannot write ({error.strerror}); make room for it") from error
 
 
 @contextmanager
@@ -54,18 +53,14 @@ def open_loggers(settings: PretrainSettings, run: Run) -> Iterator[Loggers]:
     run's metrics.jsonl must be rewound before.
 
     Raises:
-        UserError: the extra `tracking` is not installed, or a logger cannot start.
+        UserError: the extra `tracking` is not installed, or a logger cannot start, or cannot write to its end.
     """
-    opened: list[Logger] = []
-    status = "failed"
-    try:
+    opened = []
+    with ExitStack() as closing:
         for name in settings.logger:
             opened.append(_OPENERS[name](settings, run))
+            closing.push(partial(_close, opened[-1]))
         yield Loggers(opened)
-        status = "success"
-    finally:
-        for logger in opened:
-            logger.finalize(status)
 
 
 class WandbLogger(Logger):
@@ -133,6 +128,23 @@ def _tensorboard(settings: PretrainSettings, run: Run) -> Logger:
 
 
 _OPENERS: dict[str, Callable[[PretrainSettings, Run], Logger]] = {"tensorboard": _tensorboard, "wandb": _wandb}
+
+
+def _close(logger: Logger, kind: type[BaseException] | None, *_: object) -> None:
+    with _writing(logger):
+        logger.finalize("success" if kind is None else "failed")
+
+
+@contextmanager
+def _writing(logger: Logger) -> Iterator[None]:
+    """Turn a full disk into one line."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        refusal = error if isinstance(error, OSError) else error.__cause__  # Fabric's words, or the system's own
+        if not isinstance(refusal, OSError):
+            raise
+        raise UserError(f"logger: {logger.name} cannot write ({refusal.strerror}); make room for it") from error
 
 
 def _load(name: str) -> Any:

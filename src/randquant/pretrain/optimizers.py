@@ -4,13 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from randquant.pretrain.lars import LARS
-from randquant.settings import PretrainSettings
+from randquant.settings import PretrainSettings, Schedule
+
+
+class Scheduled(Protocol):
+    """What a learning rate follows."""
+
+    @property
+    def steps(self) -> int:
+        """Steps of the training."""
+        ...
+
+    @property
+    def warmup(self) -> float:
+        """The share of them in which the rate rises."""
+        ...
+
+    @property
+    def schedule(self) -> Schedule:
+        """What it does then."""
+        ...
 
 
 def make_optimizer(groups: Sequence[dict[str, Any]], settings: PretrainSettings) -> Optimizer:
@@ -38,7 +57,7 @@ def set_rate(optimizer: Optimizer, settings: PretrainSettings, step: int) -> flo
     return rate
 
 
-def rate_factor(settings: PretrainSettings, step: int) -> float:
+def rate_factor(settings: Scheduled, step: int) -> float:
     """What the peak learning rate is multiplied by: a linear warm-up from 0, then 1 or half a cosine down to 0."""
     warmup = round(settings.warmup * settings.steps)
     if step < warmup:

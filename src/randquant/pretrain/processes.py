@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import Literal, Protocol
 
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 
 from randquant.device import find_device
 from randquant.errors import UserError
-from randquant.settings import PretrainSettings
+from randquant.settings import Device, Precision
 
 _PRECISION: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
     "32": "32-true",
@@ -19,7 +19,31 @@ _PRECISION: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
 }
 
 
-def launch(settings: PretrainSettings) -> Fabric:
+class Launched(Protocol):
+    """What decides where a training runs."""
+
+    @property
+    def device(self) -> Device:
+        """Its name."""
+        ...
+
+    @property
+    def precision(self) -> Precision:
+        """Bits of the arithmetic."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Samples of all processes together."""
+        ...
+
+
+def under_torchrun() -> bool:
+    """Whether torchrun has started this process."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
+def launch(settings: Launched) -> Fabric:
     """Join the other processes, if there are any, and choose this one's device.
 
     Raises:
@@ -27,7 +51,7 @@ def launch(settings: PretrainSettings) -> Fabric:
     """
     device = find_device(settings.device)
     precision = _PRECISION[settings.precision]
-    if "TORCHELASTIC_RUN_ID" not in os.environ:  # torchrun has not started this process
+    if not under_torchrun():
         return Fabric(accelerator=device.type, devices=1, precision=precision)
     local, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
     if settings.batch % everywhere or settings.batch < 2 * everywhere:

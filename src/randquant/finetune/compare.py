@@ -1,0 +1,215 @@
+"""Settings in, result lines out: a run's encoder fine-tuned, beside the same one from scratch and the samples as such.
+
+All three rows have the same labels, draw by draw. The encoder from scratch has the same head, order of samples,
+settings, steps and early stopping. Nothing is chosen on the test part, which is looked at once a training, at its end.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from rich.console import Console
+from torch import nn
+
+from randquant.data import Batch, Dataset, open_data
+from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, make_encoder
+from randquant.errors import UserError
+from randquant.finetune.labels import Labelled, labelled
+from randquant.finetune.loop import Classifier, fit, judge, keyed
+from randquant.finetune.words import RAW, SCRATCH, sentence
+from randquant.methods import PARTNERS, Chain
+from randquant.pretrain.feed import check_finite
+from randquant.pretrain.processes import under_torchrun
+from randquant.probe import Score, raw, result_lines
+from randquant.probe.score import FEW, PENALTIES, Features, Labels, _logistic, _penalty, _standardise
+from randquant.probe.task import _show, config_hash
+from randquant.run import Run
+from randquant.run.files import replace, writing
+from randquant.settings import FinetuneSettings, PretrainSettings
+from randquant.spec import Spec
+from randquant.terminal import is_drawn, remark, tell
+
+METRIC = "finetune_accuracy"
+
+
+def finetune(
+    settings: FinetuneSettings, dataset: Dataset | None = None, make_module: Callable[[], nn.Module] | None = None
+) -> list[dict[str, Any]]:
+    """Fine-tune a run's encoder with 1, 5, 20 labels a class and all, and show a table.
+
+    Args:
+        settings: everything a user may set.
+        dataset: labelled samples, instead of those that `settings.data` names.
+        make_module: makes a module like the user's own that the run has trained, with fresh weights from torch's
+            generator; not for runs of randquant's own transformer.
+
+    Returns:
+        the result lines, of the methods `raw`, `scratch` and the run's own; all with the head `finetune`, although
+        that of `raw` is a logistic regression, so that they stand in one column.
+
+    Raises:
+        UserError: the run, the data or the folder does not do, or a loss stopped being a number.
+    """
+    if under_torchrun():
+        raise UserError("finetune: one process is enough; start it without torchrun")
+    dataset = dataset or open_data(settings.data)
+    run = Run.open(settings.run)
+    began = run.config["settings"]
+    method, seed = str(began["method"]), int(began["seed"])
+    pretrained = run.encoder() if make_module is None else run.encoder(make_module())
+    check(dataset, pretrained.spec)
+    chain = make_chain(settings.augment, dataset.spec, began)
+    if settings.out is not None:
+        _prepare(settings.out)
+
+    train, test = dataset.held("train"), dataset.held("test")
+    labels, test_labels = _labels(train), _labels(test)
+    scaled, scaled_test = _standardise(raw(train), raw(test))
+    assert dataset.spec.target is not None
+    classes = dataset.spec.target.size
+    scores: dict[str, list[Score]] = {RAW: [], SCRATCH: [], method: []}
+    seconds = dict.fromkeys(scores, 0.0)
+    console = Console(stderr=True, quiet=settings.quiet, highlight=False, soft_wrap=True)
+    for some in labelled(labels, settings.seed, settings.draws):
+        words = 0 if some.name == "all" else int(some.name), some.draw
+        told = []
+        for row in scores:
+            start = time.perf_counter()
+            if row == RAW:
+                right = _read(scaled, labels, some).predict(scaled_test) == test_labels
+                value = float(np.mean(right))
+            else:
+                if row == SCRATCH:
+                    encoder = fresh(pretrained, make_module, keyed(settings.seed, SCRATCH, seed, *words))
+                else:
+                    encoder = run.encoder() if make_module is None else run.encoder(make_module())
+                classifier = Classifier(encoder, classes, keyed(settings.seed, "head", *words), chain)
+                teaching, validation = (train.take(torch.from_numpy(rows)) for rows in (some.teaching, some.validation))
+                lines = fit(classifier, teaching, validation, settings)
+                value, _ = judge(classifier, test)
+            seconds[row] += time.perf_counter() - start
+            scores[row].append(Score(METRIC, some.name, some.draw, value))
+            told.append(f"{row} {100 * value:.1f}%")
+        where = "all labels" if some.name == "all" else f"labels a class: {some.name}, draw {some.draw + 1}"
+        console.print(f"{where}: {', '.join(told)}", markup=False)
+
+    found = []
+    for row, some_scores in scores.items():
+        hashed = config_hash({**settings.decisive(), "few": FEW, "penalties": PENALTIES, "method": row})
+        found += result_lines(
+            some_scores,
+            suite="finetune",
+            dataset=dataset,
+            method=row,
+            seed=seed,
+            seconds=seconds[row],
+            config_hash=hashed,
+        )
+    if settings.out is not None:
+        _save(settings, settings.out, run, dataset, found, classifier, lines)
+    if not settings.quiet:
+        _show(found)
+        (tell if is_drawn() else remark)(sentence(found, method))
+    return found
+
+
+def check(dataset: Dataset, spec: Spec) -> None:
+    """Refuse data that an encoder of this spec cannot be fine-tuned on.
+
+    Raises:
+        UserError: it has no classes, other inputs than the encoder, values that are not finite, or one class.
+    """
+    target = dataset.spec.target
+    if target is None or target.kind != "class":
+        kind = "no labels" if target is None else f"a target of kind {target.kind}"
+        raise UserError(f"data: {dataset.name} has {kind}; finetune takes data sets whose target is a class")
+    if dataset.spec.inputs != spec.inputs:
+        raise UserError(f"data: {dataset.name} has inputs {dataset.spec.inputs}, but the encoder takes {spec.inputs}")
+    for part in ("train", "test"):
+        check_finite(dataset.held(part))
+    found = len(np.unique(_labels(dataset.held("train"))))
+    if found < 2:
+        raise UserError(f"data: {dataset.name} has {found} class in its train part, needs 2 at least")
+
+
+def make_chain(names: str, spec: Spec, began: dict[str, Any]) -> Chain:
+    """The partners that `augment` names, as strong as the settings say with which the run began.
+
+    Raises:
+        UserError: there is no such partner, or it has no use for such samples.
+    """
+    words = names.split("+") if names else []
+    if any(word not in PARTNERS for word in words) or len(set(words)) < len(words):
+        raise UserError(f"augment: got {names!r}, must be some of {', '.join(PARTNERS)}, each once, such as crop+rq")
+    details = PretrainSettings.from_dict(began).method_details
+    return sum((PARTNERS[word](spec, details) for word in words), Chain())
+
+
+def fresh(encoder: Encoder, make_module: Callable[[], nn.Module] | None, seed: int) -> Encoder:
+    """The same encoder with random weights."""
+    if isinstance(encoder, DomainAgnosticTransformer):
+        return make_encoder(encoder.spec, encoder.settings, seed)
+    assert make_module is not None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ForeignEncoder(make_module(), encoder.spec, width=encoder.width)
+
+
+def _read(features: Features, labels: Labels, some: Labelled) -> Any:
+    """The plain row: the probe's logistic regression, its penalty chosen on the validation part if there is one."""
+    penalty = PENALTIES[len(PENALTIES) // 2]
+    if len(some.validation):
+        teaching, validation = some.teaching, some.validation
+        penalty = _penalty(features[teaching], labels[teaching], features[validation], labels[validation])
+    return _logistic(features[some.rows], labels[some.rows], penalty)
+
+
+def _labels(samples: Batch) -> Labels:
+    assert samples.target is not None
+    return samples.target.numpy().astype(np.int64)
+
+
+def _prepare(out: Path) -> None:
+    """Find out before any training whether the folder will do.
+
+    Raises:
+        UserError: it holds a run or results, or cannot be written.
+    """
+    for name in ("config.json", "results.jsonl"):
+        if (out / name).exists():
+            raise UserError(f"out: {out} holds a {name} already; name another folder")
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+
+
+def _save(
+    settings: FinetuneSettings,
+    out: Path,
+    run: Run,
+    dataset: Dataset,
+    found: list[dict[str, Any]],
+    classifier: Classifier,
+    lines: list[dict[str, Any]],
+) -> None:
+    """Results, and the classifier that all labels have trained: a run directory that probe and finetune take too."""
+    began = run.config["settings"]
+    config = {
+        "settings": {**began, "method": f"{began['method']}+finetune", "out": str(out)},
+        "finetune": settings.to_dict(),
+        "spec": dataset.spec.to_dict(),
+        "classes": list(dataset.classes),
+    }
+    tuned = Run.create(out, config)
+    tuned.save_encoder(classifier.encoder)
+    head = {name: value.detach().cpu() for name, value in classifier.head.state_dict().items()}
+    replace(out / "head.safetensors", lambda file: file.write(safetensors.torch.save(head)))
+    for line in lines:
+        tuned.log(line)
+    replace(out / "results.jsonl", lambda file: file.write("".join(json.dumps(one) + "\n" for one in found).encode()))
