@@ -1,7 +1,10 @@
 """Settings in, result lines out: a run's encoder fine-tuned, beside the same one from scratch and the samples as such.
 
-All three rows have the same labels, draw by draw. The encoder from scratch has the same head, order of samples,
-settings, steps and early stopping. Nothing is chosen on the test part, which is looked at once a training, at its end.
+All three rows have the same labels, draw by draw. The encoder from scratch has the same head, order of samples, steps,
+early stopping and settings, but for the decay of the rate from layer to layer: that spares what pretraining has found,
+and would only hinder random weights. With fewer than 5 labels a class there is no validation part; then both train for
+all steps, and the plain row takes the middle of the seven penalties. Nothing is chosen on the test part, which is looked
+at once a training, at its end.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +35,7 @@ from randquant.probe import Score, raw, result_lines
 from randquant.probe.score import FEW, PENALTIES, Features, Labels, _logistic, _penalty, _standardise
 from randquant.probe.task import _show, config_hash
 from randquant.run import Run
-from randquant.run.files import replace, writing
+from randquant.run import files
 from randquant.settings import FinetuneSettings, PretrainSettings
 from randquant.spec import Spec
 from randquant.terminal import is_drawn, remark, tell
@@ -63,7 +67,7 @@ def finetune(
     run = Run.open(settings.run)
     began = run.config["settings"]
     method, seed = str(began["method"]), int(began["seed"])
-    pretrained = run.encoder() if make_module is None else run.encoder(make_module())
+    pretrained = _trained(run, make_module)
     check(dataset, pretrained.spec)
     chain = make_chain(settings.augment, dataset.spec, began)
     if settings.out is not None:
@@ -83,16 +87,16 @@ def finetune(
         for row in scores:
             start = time.perf_counter()
             if row == RAW:
-                right = _read(scaled, labels, some).predict(scaled_test) == test_labels
-                value = float(np.mean(right))
+                value = float(np.mean(_read(scaled, labels, some).predict(scaled_test) == test_labels))
             else:
-                if row == SCRATCH:
+                if row == SCRATCH:  # random weights: no layer has anything to keep
                     encoder = fresh(pretrained, make_module, keyed(settings.seed, SCRATCH, seed, *words))
+                    given = replace(settings, layer_decay=1.0)
                 else:
-                    encoder = run.encoder() if make_module is None else run.encoder(make_module())
+                    encoder, given = _trained(run, make_module), settings
                 classifier = Classifier(encoder, classes, keyed(settings.seed, "head", *words), chain)
                 teaching, validation = (train.take(torch.from_numpy(rows)) for rows in (some.teaching, some.validation))
-                lines = fit(classifier, teaching, validation, settings)
+                lines = fit(classifier, teaching, validation, given)
                 value, _ = judge(classifier, test)
             seconds[row] += time.perf_counter() - start
             scores[row].append(Score(METRIC, some.name, some.draw, value))
@@ -145,7 +149,9 @@ def make_chain(names: str, spec: Spec, began: dict[str, Any]) -> Chain:
     Raises:
         UserError: there is no such partner, or it has no use for such samples.
     """
-    words = names.split("+") if names else []
+    if not names:
+        return Chain()
+    words = names.split("+")
     if any(word not in PARTNERS for word in words) or len(set(words)) < len(words):
         raise UserError(f"augment: got {names!r}, must be some of {', '.join(PARTNERS)}, each once, such as crop+rq")
     details = PretrainSettings.from_dict(began).method_details
@@ -160,6 +166,11 @@ def fresh(encoder: Encoder, make_module: Callable[[], nn.Module] | None, seed: i
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return ForeignEncoder(make_module(), encoder.spec, width=encoder.width)
+
+
+def _trained(run: Run, make_module: Callable[[], nn.Module] | None) -> Encoder:
+    """The run's encoder, each time a new one."""
+    return run.encoder() if make_module is None else run.encoder(make_module())
 
 
 def _read(features: Features, labels: Labels, some: Labelled) -> Any:
@@ -185,7 +196,7 @@ def _prepare(out: Path) -> None:
     for name in ("config.json", "results.jsonl"):
         if (out / name).exists():
             raise UserError(f"out: {out} holds a {name} already; name another folder")
-    with writing(out):
+    with files.writing(out):
         out.mkdir(parents=True, exist_ok=True)
 
 
@@ -209,7 +220,9 @@ def _save(
     tuned = Run.create(out, config)
     tuned.save_encoder(classifier.encoder)
     head = {name: value.detach().cpu() for name, value in classifier.head.state_dict().items()}
-    replace(out / "head.safetensors", lambda file: file.write(safetensors.torch.save(head)))
+    files.replace(out / "head.safetensors", lambda file: file.write(safetensors.torch.save(head)))
     for line in lines:
         tuned.log(line)
-    replace(out / "results.jsonl", lambda file: file.write("".join(json.dumps(one) + "\n" for one in found).encode()))
+    files.replace(
+        out / "results.jsonl", lambda file: file.write("".join(json.dumps(one) + "\n" for one in found).encode())
+    )

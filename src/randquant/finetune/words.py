@@ -8,12 +8,13 @@ from statistics import fmean, stdev
 from typing import Any
 
 RAW, SCRATCH = "raw", "scratch"
+_ALONE = "cannot be told from a single draw"
 
 
 def sentence(lines: Sequence[Mapping[str, Any]], method: str) -> str:
     """Compare each draw's fine-tuned encoder with the one from scratch, which had the same labels.
 
-    A mean difference within its standard deviation over draws is not clear, and neither is a single one.
+    A mean difference is not clear where it is within its standard deviation over draws; a single one has none.
 
     Args:
         lines: of the methods `raw`, `scratch` and `method`.
@@ -22,13 +23,16 @@ def sentence(lines: Sequence[Mapping[str, Any]], method: str) -> str:
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))  # by labels and method
     for line in lines:
         values[line["labels"]][line["method"]].append(line["value"])
-    verdicts: dict[str, list[str]] = {"paid": [], "cost accuracy": [], "not clearly": []}
+    verdicts: dict[str, list[str]] = {"paid": [], "cost accuracy": [], "not clearly": [], _ALONE: []}
     for labels, rows in values.items():
         gaps = [100 * (one - other) for one, other in zip(rows[method], rows[SCRATCH], strict=True)]
-        gap, spread = fmean(gaps), stdev(gaps) if len(gaps) > 1 else None
-        verdict = "not clearly" if spread is None or abs(gap) <= spread else "paid" if gap > 0 else "cost accuracy"
-        told = f"{gap:+.1f}" if spread is None else f"{gap:+.1f} ± {spread:.1f}"
-        verdicts[verdict].append(f"{_few(labels)} ({told}{', a single draw' if spread is None else ''})")
+        gap = fmean(gaps)
+        if len(gaps) == 1:
+            verdicts[_ALONE].append(f"{_few(labels)} ({gap:+.1f})")
+        else:
+            spread = stdev(gaps)
+            verdict = "not clearly" if abs(gap) <= spread else "paid" if gap > 0 else "cost accuracy"
+            verdicts[verdict].append(f"{_few(labels)} ({gap:+.1f} ± {spread:.1f})")
     found = "; ".join(f"{verdict} with {', '.join(some)}" for verdict, some in verdicts.items() if some)
     ahead = [_few(labels) for labels, rows in values.items() if _plain_wins(rows)]
     plain = f" The plain row, raw, is ahead of both with {', '.join(ahead)}." if ahead else ""
