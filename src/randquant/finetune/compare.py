@@ -3,7 +3,7 @@
 All three rows have the same labels, draw by draw. The encoder from scratch has the same head, order of samples, steps,
 early stopping and settings, but for the decay of the rate from layer to layer: that spares what pretraining has found,
 and would only hinder random weights. With fewer than 5 labels a class there is no validation part; then both train for
-all steps, and the plain row takes the middle of the seven penalties. Nothing is chosen on the test part, which is looked
+all steps, and the plain row takes the middle of the seven penalties. Nothing is chosen on the test part; it is looked
 at once a training, at its end.
 """
 
@@ -34,8 +34,7 @@ from randquant.pretrain.processes import under_torchrun
 from randquant.probe import Score, raw, result_lines
 from randquant.probe.score import FEW, PENALTIES, Features, Labels, _logistic, _penalty, _standardise
 from randquant.probe.task import _show, config_hash
-from randquant.run import Run
-from randquant.run import files
+from randquant.run import Run, files
 from randquant.settings import FinetuneSettings, PretrainSettings
 from randquant.spec import Spec
 from randquant.terminal import is_drawn, remark, tell
