@@ -1,0 +1,385 @@
+"""finetune: equal labels and equal effort for every row, nothing chosen on the test part, one line for mistakes."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from randquant import cli
+from randquant.data import Batch, Dataset, open_data
+from randquant.encoder import Encoder, ForeignEncoder, make_encoder
+from randquant.errors import UserError
+from randquant.finetune import compare, finetune, loop
+from randquant.finetune.labels import labelled
+from randquant.finetune.layers import layer_groups
+from randquant.finetune.loop import Classifier, fit, judge
+from randquant.finetune.words import sentence
+from randquant.pretrain import pretrain, train
+from randquant.probe.score import PENALTIES, _cut, _draw, _logistic, _standardise
+from randquant.report.results import read
+from randquant.run import Run
+from randquant.settings import FinetuneSettings, PretrainSettings
+from randquant.spec import Spec, Target
+from samples import SMALL
+
+DIGITS = open_data("digits")
+STILL = replace(SMALL, dropout=0.0)
+
+
+def few(part: str, each: int) -> Batch:
+    """So many digits of each class."""
+    whole = DIGITS.held(part)
+    assert whole.target is not None
+    rows = torch.cat([(whole.target == label).nonzero().flatten()[:each] for label in range(10)])
+    return whole.take(rows.sort().values)
+
+
+TINY = Dataset("tiny", DIGITS.spec, {"train": few("train", 10), "test": few("test", 5)}, DIGITS.classes, "images")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    return train(
+        PretrainSettings(
+            data="digits", method="rq", out=out, steps=30, batch=64, seed=3, encoder=SMALL, device="cpu", quiet=True
+        )
+    )
+
+
+def settings(run: Run | None = None, **changes: Any) -> FinetuneSettings:
+    """Trainings of a few steps."""
+    path = Path("nowhere") if run is None else run.path
+    plain: dict[str, Any] = {"steps": 6, "evaluate_every": 2, "draws": 2, "device": "cpu", "quiet": True}
+    return FinetuneSettings(run=path, data="digits", **{**plain, **changes})
+
+
+def fitted(given: FinetuneSettings, validation: Batch) -> tuple[Classifier, list[dict[str, Any]]]:
+    """A small encoder trained on the tiny set, and its looks."""
+    classifier = Classifier(make_encoder(DIGITS.spec, STILL, 1), 10, 2)
+    return classifier, fit(classifier, TINY.held("train"), validation, given)
+
+
+def weights(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+NONE = TINY.held("train").take(slice(0))
+
+
+def test_each_layer_has_its_rate_and_matrices_alone_decay() -> None:
+    classifier = Classifier(make_encoder(DIGITS.spec, SMALL, 0), 10, 0)
+    groups = layer_groups(
+        classifier.encoder, classifier.head, settings(learning_rate=2.0, layer_decay=0.5, weight_decay=0.3)
+    )
+    seen = {id(one): (group["peak"], group["weight_decay"]) for group in groups for one in group["params"]}
+    assert len(seen) == sum(len(group["params"]) for group in groups) == len(list(classifier.parameters()))
+    rates = {"encoder.norm": 2.0, "head": 2.0, "encoder.blocks.1": 1.0, "encoder.blocks.0": 0.5}
+    for name, parameter in classifier.named_parameters():
+        rate = next((rate for front, rate in rates.items() if name.startswith(front + ".")), 0.25)
+        assert seen[id(parameter)] == (rate, 0.3 if parameter.ndim > 1 else 0.0), name
+
+
+def test_layers_of_a_module_of_ones_own_are_its_children_in_order() -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 5), nn.ReLU(), nn.Linear(5, 4))
+    module[1].bias.requires_grad_(False)
+    head = nn.Linear(4, 10)
+    encoder = ForeignEncoder(module, DIGITS.spec, width=4)
+    groups = layer_groups(encoder, head, settings(learning_rate=1.0, layer_decay=0.5))
+    peaks = {id(one): group["peak"] for group in groups for one in group["params"]}
+    expected = {head.weight: 1, head.bias: 1, module[3].weight: 0.5, module[3].bias: 0.5, module[1].weight: 0.25}
+    assert peaks == {id(one): rate for one, rate in expected.items()}
+
+
+def test_the_loop_is_plain_arithmetic() -> None:
+    """The same bits as the lines written down, with one rate for all, a warm-up, and no validation part."""
+    given = settings(steps=5, layer_decay=1.0, warmup=0.4, weight_decay=0.0, schedule="constant", batch=200)
+    classifier, looks = fitted(given, NONE)
+    expected = Classifier(make_encoder(DIGITS.spec, STILL, 1), 10, 2)
+    optimizer = torch.optim.AdamW(expected.parameters(), lr=1e-3, weight_decay=0.0)
+    losses = []
+    for step in range(5):
+        samples = TINY.held("train")
+        batch = samples.take(loop.Draws(0, step, samples.ids).permutation("order"))
+        assert batch.target is not None
+        loss = nn.functional.cross_entropy(expected(batch.inputs), batch.target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.param_groups[0]["lr"] = 1e-3 * min(1, step / 2)
+        optimizer.step()
+        losses.append(loss.item())
+    assert same(weights(classifier), weights(expected))
+    assert looks == [{"step": step, "loss": losses[step - 1]} for step in (2, 4, 5)]
+    assert not classifier.training
+
+
+def test_early_stopping_restores_the_best_weights_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    reached = iter([(0.2, 2.0), (0.5, 1.5), (0.5, 1.4), (0.4, 0.1), (0.5, 1.4)])
+    at: list[dict[str, torch.Tensor]] = []
+
+    def scripted(classifier: Classifier, samples: Batch) -> tuple[float, float]:
+        at.append(weights(classifier))
+        return next(reached)
+
+    monkeypatch.setattr(loop, "judge", scripted)
+    classifier, looks = fitted(settings(steps=100, patience=2), TINY.held("test"))
+    assert [look["step"] for look in looks] == [2, 4, 6, 8, 10]
+    assert [look["validation_accuracy"] for look in looks] == [0.2, 0.5, 0.5, 0.4, 0.5]
+    assert same(weights(classifier), at[2])  # the lower loss of the two at 0.5, and an equal one is no better
+    assert not same(at[2], at[4])
+
+
+def test_without_a_validation_part_all_steps_are_made() -> None:
+    assert fitted(settings(steps=7, patience=1), NONE)[1][-1]["step"] == 7
+
+
+def test_same_seed_same_bits_and_another_generator_is_left_alone() -> None:
+    with_dropout = Classifier(make_encoder(DIGITS.spec, SMALL, 1), 10, 2)
+    fit(with_dropout, TINY.held("train"), TINY.held("test"), settings())
+    before = torch.get_rng_state()
+    again = Classifier(make_encoder(DIGITS.spec, SMALL, 1), 10, 2)
+    fit(again, TINY.held("train"), TINY.held("test"), settings())
+    assert torch.equal(torch.get_rng_state(), before)
+    assert same(weights(with_dropout), weights(again))
+    fit(again, TINY.held("train"), TINY.held("test"), settings(seed=1))
+    assert not same(weights(with_dropout), weights(again))
+
+
+def test_labels_are_those_the_probe_draws_and_a_fifth_of_them_validates() -> None:
+    labels = DIGITS.held("train").target.numpy()  # type: ignore[union-attr]
+    found = {(one.name, one.draw): one for one in labelled(labels, 4, 3)}
+    assert list(found) == [*((name, draw) for name in ("1", "5", "20") for draw in range(3)), ("all", 0)]
+    pool, held_out = _cut(labels, 4)
+    for (name, draw), one in found.items():
+        assert not set(one.teaching) & set(one.validation)
+        if name != "all":
+            assert set(one.rows) == set(_draw(labels, pool, int(name), np.random.default_rng([4, int(name), draw])))
+            assert np.bincount(labels[one.validation], minlength=10).tolist() == [int(name) // 5] * 10
+    assert np.array_equal(found["all", 0].validation, held_out)
+    assert set(found["5", 0].rows) != set(found["5", 1].rows)
+
+
+def test_every_row_has_the_same_labels_and_effort(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(compare, "judge", lambda classifier, samples: (0.5, 0.0))
+
+    def watched(classifier: Classifier, teaching: Batch, validation: Batch, asked: FinetuneSettings) -> list[Any]:
+        given.append((classifier, teaching.ids, validation.ids, asked))
+        return []
+
+    monkeypatch.setattr(compare, "fit", watched)
+    finetune(settings(run), TINY)
+    assert len(given) == 2 * (3 * 2 + 1)
+    for scratch, tuned in zip(given[::2], given[1::2], strict=True):
+        assert torch.equal(scratch[1], tuned[1])
+        assert torch.equal(scratch[2], tuned[2])
+        assert scratch[3] == replace(tuned[3], layer_decay=1.0)
+        assert tuned[3] == settings(run)
+        assert same(weights(scratch[0].head), weights(tuned[0].head))
+        assert same(weights(tuned[0].encoder), weights(run.encoder()))
+        assert scratch[0].encoder.settings == tuned[0].encoder.settings
+        assert not same(weights(scratch[0].encoder), weights(tuned[0].encoder))
+    assert len({scratch[0].encoder.class_token[0].item() for scratch in given[::2]}) == 7
+
+
+def test_the_test_part_trains_and_chooses_nothing(run: Run, tmp_path: Path) -> None:
+    test = TINY.held("test")
+    assert test.target is not None
+    turned = replace(TINY, parts={**TINY.parts, "test": test._replace(target=(test.target + 1) % 10)})
+    values = []
+    for name, dataset in (("one", TINY), ("two", turned)):
+        lines = finetune(settings(run, out=tmp_path / name, steps=10, draws=1), dataset)
+        values.append([line["value"] for line in lines])
+    for file in ("encoder.safetensors", "head.safetensors", "metrics.jsonl"):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+    assert values[0] != values[1]
+
+
+def test_the_plain_row_is_the_probes_logistic_regression(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "fit", lambda *_: [])
+    lines = finetune(settings(run), TINY)
+    found = {(one["labels"], one["draw"]): one["value"] for one in lines if one["method"] == "raw"}
+    labels, test_labels = (TINY.held(part).target.numpy() for part in ("train", "test"))  # type: ignore[union-attr]
+    scaled, scaled_test = _standardise(*(TINY.held(part).inputs[0].flatten(1).numpy() for part in ("train", "test")))
+    for draw in range(2):
+        rows = _draw(labels, _cut(labels, 0)[0], 1, np.random.default_rng([0, 1, draw]))
+        head = _logistic(scaled[rows], labels[rows], PENALTIES[3])
+        assert found["1", draw] == head.score(scaled_test, test_labels)
+    reached = [_logistic(scaled, labels, penalty).score(scaled_test, test_labels) for penalty in PENALTIES]
+    assert found["all", 0] in reached
+
+
+def test_pretrained_and_fine_tuned_end_to_end(run: Run, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out, before = tmp_path / "tuned", signal.getsignal(signal.SIGTERM)
+    words = f"finetune {run.path} digits --out {out} --steps 8 --evaluate-every 4 --draws 1 --device cpu"
+    try:
+        assert cli.main([*words.split(), "--augment", "crop+rq"]) == 0
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    table, told = capfd.readouterr()
+    header, *rows = (row.split("\t") for row in table.splitlines())
+    assert header == ["task", "method", "head", "labels", "accuracy", "spread_draws"]
+    assert [row[1:4] for row in rows] == [
+        [method, "finetune", labels] for method in ("raw", "scratch", "rq") for labels in ("1", "5", "20", "all")
+    ]
+    assert "labels a class: 1, draw 1: raw " in told
+    assert told.splitlines()[-1].startswith("Pretraining, in points over the same encoder from scratch")
+
+    results = read(out / "results.jsonl")
+    assert (len(results.scores), results.failures, results.damaged) == (12, (), 0)
+    assert {line["suite"] for line in results.scores} == {"finetune"}
+    assert {(line["metric"], line["seed"], line["samples"]) for line in results.scores} == {
+        ("finetune_accuracy", 3, len(DIGITS.held("test").ids))
+    }
+    tuned = Run.open(out)
+    assert [line["step"] for line in tuned.metrics()] == [4, 8]
+    assert tuned.config["settings"]["method"] == "rq+finetune"
+    classifier = Classifier(tuned.encoder(), 10, 0)
+    classifier.head.load_state_dict(safetensors.torch.load_file(out / "head.safetensors"))
+    accuracy, _ = judge(classifier, DIGITS.held("test"))
+    assert accuracy == next(
+        line["value"] for line in results.scores if (line["method"], line["labels"]) == ("rq", "all")
+    )
+
+
+def test_fine_tuning_learns(run: Run) -> None:
+    classifier = Classifier(run.encoder(), 10, 0)
+    train_part, test = few("train", 40), DIGITS.held("test")
+    before, _ = judge(classifier, test)
+    fit(classifier, train_part, NONE, settings(steps=120, learning_rate=1e-2, batch=100))
+    after, _ = judge(classifier, test)
+    assert before < 0.3
+    assert after > 0.5
+
+
+def test_partners_change_training_samples_alone(run: Run) -> None:
+    chain = compare.make_chain("crop+rq", DIGITS.spec, run.config["settings"])
+    encoder: Encoder = make_encoder(DIGITS.spec, STILL, 1)
+    plain, changed = (Classifier(encoder, 10, 2, one) for one in (None, chain))
+    inputs, draws = TINY.held("test").inputs, loop.Draws(0, 0, TINY.held("test").ids)
+    assert torch.equal(plain(inputs), changed(inputs))
+    assert torch.equal(plain(inputs, draws), plain(inputs))
+    assert torch.equal(changed(inputs, draws), changed(inputs, draws))
+    assert not torch.equal(changed(inputs, draws), plain(inputs))
+
+
+def make_module() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(64, 12), nn.ReLU(), nn.Linear(12, 8))
+
+
+def test_a_module_of_ones_own(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    pretrain(DIGITS, encoder=make_module(), method="rq", out=out, steps=2, batch=32, device="cpu", quiet=True)
+    given = settings(Run.open(out), draws=1, out=tmp_path / "tuned")
+    with pytest.raises(UserError, match="module of your own"):
+        finetune(given, TINY)
+    torch.manual_seed(0)
+    once = finetune(given, TINY, make_module)
+    torch.manual_seed(1)
+    again = finetune(replace(given, out=None), TINY, make_module)
+    assert [line["value"] for line in once] == [line["value"] for line in again]
+    assert Run.open(tmp_path / "tuned").encoder(make_module()).width == 8
+
+
+def lines(method: str, labels: str, *values: float) -> Iterator[dict[str, Any]]:
+    return ({"method": method, "labels": labels, "value": value} for value in values)
+
+
+def test_the_sentence_says_where_pretraining_paid() -> None:
+    found = [
+        *lines("raw", "1", 0.9, 0.9),
+        *lines("scratch", "1", 0.2, 0.3),
+        *lines("rq", "1", 0.4, 0.6),
+        *lines("raw", "5", 0.1, 0.1),
+        *lines("scratch", "5", 0.5, 0.6),
+        *lines("rq", "5", 0.6, 0.5),
+        *lines("raw", "20", 0.1, 0.1),
+        *lines("scratch", "20", 0.8, 0.9),
+        *lines("rq", "20", 0.7, 0.8),
+        *lines("raw", "all", 0.9),
+        *lines("scratch", "all", 0.91),
+        *lines("rq", "all", 0.95),
+    ]
+    assert sentence(found, "rq") == (
+        "Pretraining, in points over the same encoder from scratch with the same labels: "
+        "paid with 1 label a class (+25.0 ± 7.1); cost accuracy with 20 labels a class (-10.0 ± 0.0); "
+        "not clearly with 5 labels a class (+0.0 ± 14.1); cannot be told from a single draw with all labels (+4.0). "
+        "The plain row, raw, is ahead of both with 1 label a class."
+    )
+
+
+def relabelled(target: Target | None, **changes: Any) -> Dataset:
+    return replace(TINY, spec=Spec(TINY.spec.inputs, target), **changes)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "changes", "said"),
+    [
+        (relabelled(None), {}, "data: tiny has no labels"),
+        (relabelled(Target("regression", 1)), {}, "data: tiny has a target of kind regression"),
+        (replace(TINY, parts={"train": TINY.parts["train"]}), {}, "tiny has no test part"),
+        (replace(TINY, spec=replace(TINY.spec, inputs=(replace(TINY.spec.inputs[0], size=(8, 4)),))), {},
+         r"size=\(8, 4\).*size=\(8, 8\)"),
+        (replace(TINY, parts={**TINY.parts, "train": TINY.held("train").take(TINY.held("train").target == 3)}), {},
+         "has 1 class in its train part"),
+        (replace(TINY, parts={**TINY.parts, "train": few("train", 3)}), {}, "largest class .* 3 samples"),
+        (TINY, {"run": Path("nowhere")}, "run: nowhere does not exist"),
+        (TINY, {"augment": "crop+jitter"}, "augment: got 'crop\\+jitter'"),
+        (TINY, {"augment": "rq+rq"}, "each once"),
+        (TINY, {"learning_rate": 1e30}, "learning_rate: the loss became"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_fine_tuned_is_told_in_one_line(
+    dataset: Dataset, changes: dict[str, Any], said: str, run: Run
+) -> None:
+    with pytest.raises(UserError, match=said) as caught:
+        finetune(replace(settings(run), **changes), dataset)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["steps", "batch", "patience", "evaluate_every", "draws", "layer_decay", "warmup"])
+def test_settings_that_are_wrong(name: str) -> None:
+    with pytest.raises(UserError, match=f"^{name}: got -1"):
+        settings(**{name: -1})
+
+
+def test_a_folder_in_use_is_found_before_any_training(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "fit", lambda *_: pytest.fail("a training began"))
+    with pytest.raises(UserError, match=r"holds a config\.json already"):
+        finetune(settings(run, out=run.path), TINY)
+    with pytest.raises(UserError, match="cannot be written"):
+        finetune(settings(run, out=Path("/dev/null/out")), TINY)
+
+
+def test_several_processes_are_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
+    with pytest.raises(UserError, match="start it without torchrun"):
+        finetune(settings(run), TINY)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_interrupted(
+    number: signal.Signals, code: int, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compare, "fit", lambda *_: signal.raise_signal(number))
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        words = ["finetune", run.path, "digits", "--out", tmp_path / "out", "--device", "cpu", "--quiet"]
+        assert cli.main([str(word) for word in words]) == code
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert json.dumps([path.name for path in (tmp_path / "out").iterdir()]) == "[]"
