@@ -18,8 +18,8 @@ COMMAND = [sys.executable, "-m", "randquant"]
 
 # What is typed, and what the one line must say: the name of what is wrong, and what is allowed.
 SEEN_BY_THE_PARSER = {
-    "": ["no command", "quickstart, pretrain, probe, report"],
-    "quikstart": ["unknown command 'quikstart'", "quickstart, pretrain, probe, report"],
+    "": ["no command", "quickstart, pretrain, probe, finetune, report"],
+    "quikstart": ["unknown command 'quikstart'", "quickstart, pretrain, probe, finetune, report"],
     "--verbose": ["unknown command '--verbose'"],
     "pretrain": ["DATA", "--out"],
     "pretrain digits": ["--out"],

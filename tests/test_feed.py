@@ -15,20 +15,15 @@ from randquant import world
 from randquant.data import Batch, Samples
 from randquant.errors import UserError
 from randquant.pretrain.feed import check_finite, feed
-from randquant.settings import PretrainSettings
 from stored import OnDisk
 
 CPU = torch.device("cpu")
 HELD = Batch(torch.arange(23) * 3 + 5, (torch.arange(46.0).reshape(23, 2),))
 
 
-def settings(**changes: Any) -> PretrainSettings:
-    return PretrainSettings(data="mine", out=Path("nowhere"), **{"batch": 5, "workers": 2, **changes})
-
-
 def batches(samples: Samples, count: int, first: int = 0, **changes: Any) -> list[tuple[Batch, Tensor]]:
     """Some batches, and a number drawn for each of their samples."""
-    source = feed(samples, settings(**changes), CPU, first)
+    source = feed(samples, CPU, first=first, **{"seed": 0, "batch": 5, "workers": 2, **changes})
     found = [(batch, draws.uniform("some")) for batch, draws in islice(source, count)]
     source.close()
     return found
@@ -88,7 +83,7 @@ def test_processes_share_a_batch_out(monkeypatch: pytest.MonkeyPatch) -> None:
     for (all_of_it, numbers), (left, first), (right, second) in zip(whole, *parts, strict=True):
         assert torch.equal(torch.cat([left.ids, right.ids]), all_of_it.ids)
         assert torch.equal(torch.cat([first, second]), numbers)
-    source = feed(HELD, settings(batch=6), CPU, 0)
+    source = feed(HELD, CPU, seed=0, batch=6)
     _, draws = next(source)
     assert draws.rows.tolist() == [3, 4, 5]
     assert set(draws.permutation("x").tolist()) <= set(range(6))

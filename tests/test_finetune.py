@@ -25,7 +25,7 @@ from randquant.finetune.layers import layer_groups
 from randquant.finetune.loop import Classifier, fit, judge
 from randquant.finetune.words import sentence
 from randquant.pretrain import pretrain, train
-from randquant.probe.score import PENALTIES, _cut, _draw, _logistic, _standardise
+from randquant.probe.score import PENALTIES, cut, draw_few, logistic, standardise
 from randquant.report.results import read
 from randquant.run import Run
 from randquant.settings import FinetuneSettings, PretrainSettings
@@ -163,11 +163,11 @@ def test_labels_are_those_the_probe_draws_and_a_fifth_of_them_validates() -> Non
     labels = DIGITS.held("train").target.numpy()  # type: ignore[union-attr]
     found = {(one.name, one.draw): one for one in labelled(labels, 4, 3)}
     assert list(found) == [*((name, draw) for name in ("1", "5", "20") for draw in range(3)), ("all", 0)]
-    pool, held_out = _cut(labels, 4)
+    pool, held_out = cut(labels, 4)
     for (name, draw), one in found.items():
         assert not set(one.teaching) & set(one.validation)
         if name != "all":
-            assert set(one.rows) == set(_draw(labels, pool, int(name), np.random.default_rng([4, int(name), draw])))
+            assert set(one.rows) == set(draw_few(labels, pool, int(name), np.random.default_rng([4, int(name), draw])))
             assert np.bincount(labels[one.validation], minlength=10).tolist() == [int(name) // 5] * 10
     assert np.array_equal(found["all", 0].validation, held_out)
     assert set(found["5", 0].rows) != set(found["5", 1].rows)
@@ -214,12 +214,12 @@ def test_the_plain_row_is_the_probes_logistic_regression(run: Run, monkeypatch: 
     lines = finetune(settings(run), TINY)
     found = {(one["labels"], one["draw"]): one["value"] for one in lines if one["method"] == "raw"}
     labels, test_labels = (TINY.held(part).target.numpy() for part in ("train", "test"))  # type: ignore[union-attr]
-    scaled, scaled_test = _standardise(*(TINY.held(part).inputs[0].flatten(1).numpy() for part in ("train", "test")))
+    scaled, scaled_test = standardise(*(TINY.held(part).inputs[0].flatten(1).numpy() for part in ("train", "test")))
     for draw in range(2):
-        rows = _draw(labels, _cut(labels, 0)[0], 1, np.random.default_rng([0, 1, draw]))
-        head = _logistic(scaled[rows], labels[rows], PENALTIES[3])
+        rows = draw_few(labels, cut(labels, 0)[0], 1, np.random.default_rng([0, 1, draw]))
+        head = logistic(scaled[rows], labels[rows], PENALTIES[3])
         assert found["1", draw] == head.score(scaled_test, test_labels)
-    reached = [_logistic(scaled, labels, penalty).score(scaled_test, test_labels) for penalty in PENALTIES]
+    reached = [logistic(scaled, labels, penalty).score(scaled_test, test_labels) for penalty in PENALTIES]
     assert found["all", 0] in reached
 
 

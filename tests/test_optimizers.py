@@ -68,7 +68,7 @@ def test_lars_leaves_alone_what_has_no_gradient_and_no_size() -> None:
 )
 def test_rates(schedule: Any, step: int, factor: float) -> None:
     given = settings(steps=100, warmup=0.1, schedule=schedule, learning_rate=0.4)
-    assert rate_factor(given, step) == pytest.approx(factor, abs=1e-12)
+    assert rate_factor(step, 100, 0.1, schedule) == pytest.approx(factor, abs=1e-12)
     free, fixed = (nn.Parameter(torch.ones(1)) for _ in range(2))
     optimizer = make_optimizer([{"params": [free]}, {"params": [fixed], "fixed_rate": True}], given)
     assert set_rate(optimizer, given, step) == pytest.approx(0.4 * factor)

@@ -23,7 +23,7 @@ from randquant.encoder import make_encoder
 from randquant.errors import UserError
 from randquant.methods import make_method
 from randquant.pretrain import display, loop, pretrain, train
-from randquant.quantize.draw import Draws
+from randquant.quantize.draw import Draws, torch_seed
 from randquant.run import Run
 from randquant.settings import EncoderSettings, MethodSettings, PretrainSettings
 from randquant.spec import Grid, Spec
@@ -76,7 +76,7 @@ def test_the_loop_is_fifteen_plain_lines(tmp_path: Path) -> None:
     samples = DIGITS.held("train")
     encoder = make_encoder(DIGITS.spec, given.encoder, seed=0)
     with torch.random.fork_rng():
-        torch.manual_seed(loop._seed(0, "method"))
+        torch.manual_seed(torch_seed(0, "method"))
         method = make_method("rq", encoder, given.method_details)
     optimizer = torch.optim.AdamW([*encoder.parameters(), *method.parameters()], lr=3e-3, weight_decay=0.1)
     losses = []

@@ -18,7 +18,7 @@ from randquant.data import Batch, Dataset, open_data
 from randquant.errors import UserError
 from randquant.pretrain import train
 from randquant.probe import extract, neighbours, probe, raw, score, score_task
-from randquant.probe.score import PENALTIES, _cut, _draw, _logistic, _penalty, _standardise
+from randquant.probe.score import PENALTIES, choose_penalty, cut, draw_few, logistic, standardise
 from randquant.settings import PretrainSettings, ProbeSettings
 from randquant.spec import Spec, Table, Target
 
@@ -67,11 +67,11 @@ def test_same_seed_same_scores_and_another_seed_others() -> None:
 
 
 def test_validation_part_is_a_fifth_of_every_class_and_is_never_drawn() -> None:
-    pool, held_out = _cut(LABELS, seed=0)
+    pool, held_out = cut(LABELS, seed=0)
     assert sorted([*pool, *held_out]) == list(range(len(LABELS)))
     assert np.bincount(LABELS[held_out]).tolist() == [EACH // 5] * CLASSES
     for draw in range(3):
-        chosen = _draw(LABELS, pool, 5, np.random.default_rng([0, 5, draw]))
+        chosen = draw_few(LABELS, pool, 5, np.random.default_rng([0, 5, draw]))
         assert np.bincount(LABELS[chosen]).tolist() == [5] * CLASSES
         assert len(set(chosen)) == len(chosen)
         assert set(chosen) <= set(pool)
@@ -82,10 +82,10 @@ def test_draws_hang_on_labels_seed_count_and_draw_alone() -> None:
     angle = np.linspace(0, 1.5, len(LABELS))
     numbers = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     for seed in (0, 1):
-        pool, _ = _cut(LABELS, seed)
+        pool, _ = cut(LABELS, seed)
         expected = []
         for draw in range(4):
-            chosen = _draw(LABELS, pool, 1, np.random.default_rng([seed, 1, draw]))
+            chosen = draw_few(LABELS, pool, 1, np.random.default_rng([seed, 1, draw]))
             found = neighbours(numbers[chosen], LABELS[chosen], numbers, k=1)
             expected.append(float(np.mean(found == LABELS)))
         scores = score(numbers, LABELS, numbers, LABELS, seed=seed, few=(1,), draws=4)
@@ -105,8 +105,8 @@ def test_the_test_part_chooses_nothing() -> None:
 
 def test_all_labels_are_used_once_the_penalty_is_chosen() -> None:
     train, test = features(1.5), features(1.5, 1)
-    scaled, scaled_test = _standardise(train, test)
-    pool, held_out = _cut(LABELS, 0)
+    scaled, scaled_test = standardise(train, test)
+    pool, held_out = cut(LABELS, 0)
     reached = {}
     for penalty in PENALTIES:
         head = LogisticRegression(C=1 / (penalty * len(pool)), tol=1e-8, max_iter=100_000).fit(
@@ -114,8 +114,8 @@ def test_all_labels_are_used_once_the_penalty_is_chosen() -> None:
         )
         reached[penalty] = head.score(scaled[held_out], LABELS[held_out])
     best = max(PENALTIES, key=lambda penalty: (reached[penalty], penalty))
-    assert _penalty(scaled[pool], LABELS[pool], scaled[held_out], LABELS[held_out]) == best
-    expected = _logistic(scaled, LABELS, best).score(scaled_test, LABELS)
+    assert choose_penalty(scaled[pool], LABELS[pool], scaled[held_out], LABELS[held_out]) == best
+    expected = logistic(scaled, LABELS, best).score(scaled_test, LABELS)
     assert by_place(score(train, LABELS, test, LABELS))["linear_accuracy", "all", 0] == expected
 
 
@@ -123,7 +123,7 @@ def test_seven_penalties_and_the_strongest_of_equals() -> None:
     assert len(PENALTIES) == 7
     assert list(PENALTIES) == sorted(PENALTIES, reverse=True)
     clear = features(0.001)
-    assert _penalty(clear, LABELS, clear, LABELS) == PENALTIES[0]
+    assert choose_penalty(clear, LABELS, clear, LABELS) == PENALTIES[0]
 
 
 def test_the_linear_head_does_not_feel_scale_shift_or_constant_features() -> None:

@@ -26,7 +26,7 @@ Optimizer = Literal["adamw", "sgd", "lars"]
 Decay = Literal["all", "matrices"]
 Logger = Literal["tensorboard", "wandb"]
 
-_WITHOUT_EFFECT = (  # on the trained encoder
+WITHOUT_EFFECT = (  # on the trained encoder
     "out", "workers", "log_every", "watch_every", "save_every", "save_minutes", "keep", "monitor", "logger",
     "resume", "quiet",
 )  # fmt: skip
@@ -213,7 +213,7 @@ class PretrainSettings:
 
     def decisive(self) -> dict[str, Any]:
         """What the trained encoder depends on, as plain values: neither the folder, nor what is shown or saved."""
-        return {name: value for name, value in self.to_dict().items() if name not in _WITHOUT_EFFECT}
+        return {name: value for name, value in self.to_dict().items() if name not in WITHOUT_EFFECT}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PretrainSettings:
@@ -311,7 +311,7 @@ class FinetuneSettings:
 
     def decisive(self) -> dict[str, Any]:
         """What the results depend on, as plain values: neither the folder, nor what is shown."""
-        return {name: value for name, value in self.to_dict().items() if name not in _WITHOUT_EFFECT}
+        return {name: value for name, value in self.to_dict().items() if name not in WITHOUT_EFFECT}
 
 
 @dataclass(frozen=True, kw_only=True)

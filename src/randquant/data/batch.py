@@ -71,6 +71,24 @@ class Dataset:
     classes: tuple[str, ...] = ()
     domain: str = ""
 
+    def check_classes(self, argument: str, spec: Spec | None = None) -> None:
+        """Refuse this data set where classes are to be told.
+
+        Args:
+            argument: what named it, as the error says.
+            spec: of an encoder, whose inputs this set must have; None for any.
+
+        Raises:
+            UserError: it has no classes, or other inputs than the encoder takes.
+        """
+        if self.spec.target is None or self.spec.target.kind != "class":
+            kind = "no labels" if self.spec.target is None else f"a target of kind {self.spec.target.kind}"
+            raise UserError(f"{argument}: {self.name} has {kind}; give a data set whose target is a class")
+        if spec is not None and self.spec.inputs != spec.inputs:
+            raise UserError(
+                f"{argument}: {self.name} has inputs {self.spec.inputs}, but the encoder takes {spec.inputs}"
+            )
+
     def held(self, part: str) -> Batch:
         """The samples of a part, which is in memory.
 

@@ -22,18 +22,19 @@ import torch
 from rich.console import Console
 from torch import nn
 
-from randquant.data import Batch, Dataset, open_data
+from randquant.data import Dataset, open_data
 from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, make_encoder
 from randquant.errors import UserError
 from randquant.finetune.labels import Labelled, labelled
-from randquant.finetune.loop import Classifier, fit, judge, keyed
+from randquant.finetune.loop import Classifier, fit, judge
 from randquant.finetune.words import RAW, SCRATCH, sentence
 from randquant.methods import PARTNERS, Chain
 from randquant.pretrain.feed import check_finite
 from randquant.pretrain.processes import under_torchrun
-from randquant.probe import Score, raw, result_lines
-from randquant.probe.score import FEW, PENALTIES, Features, Labels, _logistic, _penalty, _standardise
-from randquant.probe.task import _show, config_hash
+from randquant.probe import Score, labels_of, raw, result_lines
+from randquant.probe.score import FEW, PENALTIES, Features, Labels, choose_penalty, logistic, standardise
+from randquant.probe.task import config_hash, show
+from randquant.quantize.draw import torch_seed
 from randquant.run import Run, files
 from randquant.settings import FinetuneSettings, PretrainSettings
 from randquant.spec import Spec
@@ -73,8 +74,8 @@ def finetune(
         _prepare(settings.out)
 
     train, test = dataset.held("train"), dataset.held("test")
-    labels, test_labels = _labels(train), _labels(test)
-    scaled, scaled_test = _standardise(raw(train), raw(test))
+    labels, test_labels = labels_of(train), labels_of(test)
+    scaled, scaled_test = standardise(raw(train), raw(test))
     assert dataset.spec.target is not None
     classes = dataset.spec.target.size
     scores: dict[str, list[Score]] = {RAW: [], SCRATCH: [], method: []}
@@ -89,11 +90,11 @@ def finetune(
                 value = float(np.mean(_read(scaled, labels, some).predict(scaled_test) == test_labels))
             else:
                 if row == SCRATCH:  # random weights: no layer has anything to keep
-                    encoder = fresh(pretrained, make_module, keyed(settings.seed, SCRATCH, seed, *words))
+                    encoder = fresh(pretrained, make_module, torch_seed(settings.seed, SCRATCH, seed, *words))
                     given = replace(settings, layer_decay=1.0)
                 else:
                     encoder, given = _trained(run, make_module), settings
-                classifier = Classifier(encoder, classes, keyed(settings.seed, "head", *words), chain)
+                classifier = Classifier(encoder, classes, torch_seed(settings.seed, "head", *words), chain)
                 teaching, validation = (train.take(torch.from_numpy(rows)) for rows in (some.teaching, some.validation))
                 lines = fit(classifier, teaching, validation, given)
                 value, _ = judge(classifier, test)
@@ -118,7 +119,7 @@ def finetune(
     if settings.out is not None:
         _save(settings, settings.out, run, dataset, found, classifier, lines)
     if not settings.quiet:
-        _show(found)
+        show(found)
         (tell if is_drawn() else remark)(sentence(found, method))
     return found
 
@@ -129,15 +130,10 @@ def check(dataset: Dataset, spec: Spec) -> None:
     Raises:
         UserError: it has no classes, other inputs than the encoder, values that are not finite, or one class.
     """
-    target = dataset.spec.target
-    if target is None or target.kind != "class":
-        kind = "no labels" if target is None else f"a target of kind {target.kind}"
-        raise UserError(f"data: {dataset.name} has {kind}; finetune takes data sets whose target is a class")
-    if dataset.spec.inputs != spec.inputs:
-        raise UserError(f"data: {dataset.name} has inputs {dataset.spec.inputs}, but the encoder takes {spec.inputs}")
+    dataset.check_classes("data", spec)
     for part in ("train", "test"):
         check_finite(dataset.held(part))
-    found = len(np.unique(_labels(dataset.held("train"))))
+    found = len(np.unique(labels_of(dataset.held("train"))))
     if found < 2:
         raise UserError(f"data: {dataset.name} has {found} class in its train part, needs 2 at least")
 
@@ -177,13 +173,8 @@ def _read(features: Features, labels: Labels, some: Labelled) -> Any:
     penalty = PENALTIES[len(PENALTIES) // 2]
     if len(some.validation):
         teaching, validation = some.teaching, some.validation
-        penalty = _penalty(features[teaching], labels[teaching], features[validation], labels[validation])
-    return _logistic(features[some.rows], labels[some.rows], penalty)
-
-
-def _labels(samples: Batch) -> Labels:
-    assert samples.target is not None
-    return samples.target.numpy().astype(np.int64)
+        penalty = choose_penalty(features[teaching], labels[teaching], features[validation], labels[validation])
+    return logistic(features[some.rows], labels[some.rows], penalty)
 
 
 def _prepare(out: Path) -> None:

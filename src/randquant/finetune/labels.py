@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from randquant.probe.score import _VALIDATION, FEW, Labels, _cut, _draw
+from randquant.probe.score import FEW, VALIDATION, Labels, cut, draw_few
 
 
 class Labelled(NamedTuple):
@@ -46,11 +46,11 @@ def labelled(labels: Labels, seed: int, draws: int) -> Iterator[Labelled]:
     Raises:
         UserError: no class has enough samples for a validation part of all labels.
     """
-    pool, held_out = _cut(labels, seed)
+    pool, held_out = cut(labels, seed)
     for count, draw in product(FEW, range(draws)):
-        rows = _draw(labels, pool, count, np.random.default_rng([seed, count, draw]))
+        rows = draw_few(labels, pool, count, np.random.default_rng([seed, count, draw]))
         teaching, validation = np.arange(len(rows)), np.arange(0)
-        if np.bincount(labels[rows]).max() >= _VALIDATION:
-            teaching, validation = _cut(labels[rows], seed)
+        if np.bincount(labels[rows]).max() >= VALIDATION:
+            teaching, validation = cut(labels[rows], seed)
         yield Labelled(str(count), draw, rows[teaching], rows[validation])
     yield Labelled("all", 0, pool, held_out)

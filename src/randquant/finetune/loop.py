@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -16,10 +14,11 @@ from randquant.encoder import Encoder
 from randquant.errors import UserError
 from randquant.finetune.layers import layer_groups
 from randquant.methods import Chain
+from randquant.pretrain.feed import feed
 from randquant.pretrain.optimizers import rate_factor
 from randquant.pretrain.processes import launch
 from randquant.probe import extract
-from randquant.quantize.draw import Draws, fold
+from randquant.quantize.draw import Draws, torch_seed
 from randquant.settings import FinetuneSettings
 
 
@@ -69,21 +68,21 @@ def fit(classifier: Classifier, teaching: Batch, validation: Batch, settings: Fi
     Raises:
         UserError: the loss stopped being a number.
     """
-    fabric = launch(settings)
+    fabric = launch(settings.device, settings.precision, settings.batch)
     optimizer = torch.optim.AdamW(layer_groups(classifier.encoder, classifier.head, settings))
     model, optimizer = fabric.setup(classifier, optimizer)
-    batches = _batches(teaching.to(fabric.device), settings)
+    batches = feed(teaching, fabric.device, seed=settings.seed, batch=min(settings.batch, len(teaching.ids)))
     lines: list[dict[str, Any]] = []
     best, kept, late = (-math.inf, -math.inf), None, 0
     model.train()
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         for step in range(settings.steps):
-            factor = rate_factor(settings, step)
+            factor = rate_factor(step, settings.steps, settings.warmup, settings.schedule)
             for group in optimizer.param_groups:
                 group["lr"] = group["peak"] * factor
             batch, draws = next(batches)
             assert batch.target is not None
-            torch.manual_seed(keyed(settings.seed, "dropout", step))
+            torch.manual_seed(torch_seed(settings.seed, "dropout", step))
             loss = F.cross_entropy(model(batch.inputs, draws), batch.target)
             fabric.backward(loss)
             optimizer.step()
@@ -120,21 +119,3 @@ def judge(classifier: Classifier, samples: Batch) -> tuple[float, float]:
     logits = torch.from_numpy(extract(classifier, samples))  # [N, classes]
     right = logits.argmax(dim=1) == samples.target
     return float(right.double().mean()), float(F.cross_entropy(logits, samples.target))
-
-
-def keyed(seed: int, purpose: str, *words: int) -> int:
-    """A seed for torch's own generator, for one purpose only."""
-    key = fold(torch.tensor(seed), purpose)
-    for word in words:
-        key = fold(key, word)
-    return int(key)
-
-
-def _batches(samples: Batch, settings: FinetuneSettings) -> Iterator[tuple[Batch, Draws]]:
-    """Batches in an order of their own each epoch, without end; what fills no batch is left out of an epoch."""
-    size = min(settings.batch, len(samples.ids))
-    for epoch in itertools.count():
-        order = Draws(settings.seed, epoch, samples.ids).permutation("order")
-        for start in range(0, len(order) - size + 1, size):
-            batch = samples.take(order[start : start + size])
-            yield batch, Draws(settings.seed, epoch, batch.ids)

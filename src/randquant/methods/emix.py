@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from randquant import world
@@ -18,6 +17,7 @@ from randquant.encoder import DomainAgnosticTransformer, Encoder
 from randquant.methods.chain import Chain
 from randquant.methods.heads import projection_head
 from randquant.methods.method import Loss, check_several, transformer
+from randquant.methods.mixture import find_both, shares_and_partners
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 
@@ -48,9 +48,7 @@ class EMix(nn.Module):
         check_several(batch, "partners")
         inputs = self.chain.change(batch.inputs, draws, 0)
         clean, padding = self.chain.embed(encoder, inputs, draws, 0)  # [B, N, D], [B, N]
-        share = draws.uniform("emix/share")  # Beta(1, 1)
-        share = torch.maximum(share, 1 - share)  # [B], the larger part is the sample's own
-        partner = draws.permutation("emix/partner")
+        share, partner = shares_and_partners(draws, "emix")  # [B] each
         weight = share[:, None, None]
         # Only the partner is detached, and the keys are not: as in the benchmark.
         mixed = weight * clean + (1 - weight) * world.gather(clean.detach())[partner]
@@ -59,15 +57,9 @@ class EMix(nn.Module):
         query = F.normalize(self.head(encoder.encode(mixed, both)), dim=1)  # [B, projection]
         key = F.normalize(self.head(encoder.encode(clean, padding)), dim=1)
         logits = query @ world.gather(key).T / self.settings.temperature  # [B, G]
-        found = (logits.detach().argmax(dim=1) == draws.rows).float()
-        return Loss(self._mixed_loss(logits, draws.rows, partner, share), {"accuracy": found.mean()})
-
-    def _mixed_loss(self, logits: Tensor, rows: Tensor, partner: Tensor, share: Tensor) -> Tensor:
-        """The cross-entropies of logits [B, G] against both parts, each weighted by its share; a scalar."""
         if self.settings.mixture_weights == "batch":
             share = world.gather(share).mean()
-        losses = share * F.cross_entropy(logits, rows, reduction="none")
-        return (losses + (1 - share) * F.cross_entropy(logits, partner, reduction="none")).mean()
+        return find_both(logits, draws, partner, share)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The projection head, in one group."""

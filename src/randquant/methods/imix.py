@@ -19,6 +19,7 @@ from randquant.encoder import Encoder
 from randquant.methods.chain import Chain
 from randquant.methods.heads import projection_head
 from randquant.methods.method import Loss, check_several
+from randquant.methods.mixture import find_both, shares_and_partners
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 
@@ -48,18 +49,13 @@ class IMix(nn.Module):
             UserError: the batch has fewer than 2 samples.
         """
         check_several(batch, "partners")
-        share = draws.uniform("imix/share")  # Beta(1, 1)
-        share = torch.maximum(share, 1 - share)  # [B], the larger part is the sample's own
-        partner = draws.permutation("imix/partner")
+        share, partner = shares_and_partners(draws, "imix")  # [B] each
         first, second = (self.chain.change(batch.inputs, draws, view) for view in range(2))
         mixed = self._mix(first, tuple(world.gather(one)[partner] for one in first), share, draws)
         query = F.normalize(self.head(self.chain.encode(encoder, mixed, draws, 0)), dim=1)  # [B, projection]
         key = F.normalize(self.head(self.chain.encode(encoder, second, draws, 1)), dim=1)
         logits = query @ world.gather(key).T / self.temperature  # [B, G]
-        losses = share * F.cross_entropy(logits, draws.rows, reduction="none")
-        losses = losses + (1 - share) * F.cross_entropy(logits, partner, reduction="none")
-        found = (logits.detach().argmax(dim=1) == draws.rows).float()
-        return Loss(losses.mean(), {"accuracy": found.mean()})
+        return find_both(logits, draws, partner, share)
 
     def _mix(
         self, own: tuple[Tensor, ...], others: tuple[Tensor, ...], share: Tensor, draws: Draws

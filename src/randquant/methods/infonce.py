@@ -17,6 +17,7 @@ from randquant.encoder import Encoder
 from randquant.methods.chain import Chain
 from randquant.methods.heads import projection_head
 from randquant.methods.method import Loss, check_several
+from randquant.methods.pair import encode_pair
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 
@@ -45,15 +46,13 @@ class InfoNCE(nn.Module):
             UserError: the batch has fewer than 2 samples, or a view leaves every sample as it was.
         """
         check_several(batch, "negatives")
-        views = self.chain.pair(batch.inputs, draws, progress)
-        first, second = (self.chain.encode(encoder, inputs, draws, view) for view, inputs in enumerate(views))
-        query, key = (F.normalize(self.head(features), dim=1) for features in (first, second))  # [B, projection]
+        pair = encode_pair(self.chain, encoder, batch, draws, progress)
+        query, key = (F.normalize(self.head(features), dim=1) for features in pair.features)  # [B, projection]
         there = query @ world.gather(key).T / self.temperature  # [B, G]
         back = key @ world.gather(query).T / self.temperature
         loss = (F.cross_entropy(there, draws.rows) + F.cross_entropy(back, draws.rows)) / 2
         accuracy = (there.detach().argmax(dim=1) == draws.rows).float().mean()
-        similarity = F.cosine_similarity(first.detach(), second.detach()).mean()
-        return Loss(loss, {"accuracy": accuracy, "view_similarity": similarity})
+        return Loss(loss, {"accuracy": accuracy, "view_similarity": pair.similarity()})
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The projection head, in one group."""

@@ -1,4 +1,4 @@
-"""A batch in, two views of it and their features out: what mocov3, byol, simsiam and simclr begin with."""
+"""A batch in, two views of it and their features out: what all that compare views begin with."""
 
 from __future__ import annotations
 

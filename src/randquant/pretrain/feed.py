@@ -20,7 +20,6 @@ from randquant.data import Batch, Samples
 from randquant.data.reading import Reader
 from randquant.errors import UserError
 from randquant.quantize.draw import Draws
-from randquant.settings import PretrainSettings
 
 
 class Place(NamedTuple):
@@ -40,16 +39,18 @@ class Place(NamedTuple):
 
 
 def feed(
-    samples: Samples, settings: PretrainSettings, device: torch.device, first: int
+    samples: Samples, device: torch.device, *, seed: int, batch: int, workers: int = 0, first: int = 0
 ) -> Generator[tuple[Batch, Draws], None, None]:
     """Batches of this process, on a device, with the random numbers of their samples, without end.
 
     What is left of an epoch and fills no batch is left out.
 
     Args:
-        samples: a `Batch` is moved to the device once; others are read by `settings.workers` processes.
-        settings: seed, batch and workers.
+        samples: a `Batch` is moved to the device once; others are read by `workers` processes.
         device: where batches are wanted.
+        seed: names the order.
+        batch: samples of all processes together.
+        workers: 0 reads in this process.
         first: how many batches were used before.
 
     Raises:
@@ -57,22 +58,22 @@ def feed(
     """
     if isinstance(samples, Batch):
         held = samples.to(device)
-        for place in _places(held.ids, settings, first):
-            yield held.take(place.rows), Draws(settings.seed, place.epoch, place.ids, place.part)
+        for place in _places(held.ids, seed, batch, first):
+            yield held.take(place.rows), Draws(seed, place.epoch, place.ids, place.part)
         return
     loader: DataLoader[Batch] = DataLoader(
         Reader(samples),
-        sampler=_Endless(samples.ids, settings, first),
+        sampler=_Endless(samples.ids, seed, batch, first),
         batch_size=None,  # a reader takes a whole batch at once
-        num_workers=settings.workers,
-        multiprocessing_context=_processes() if settings.workers else None,
+        num_workers=workers,
+        multiprocessing_context=_processes() if workers else None,
         pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # the default one is not ours to draw from
     )
-    for place, batch in zip(_places(samples.ids, settings, first), loader, strict=True):
-        batch = batch.to(device)
-        check_finite(batch)
-        yield batch, Draws(settings.seed, place.epoch, place.ids.to(device), place.part)
+    for place, read in zip(_places(samples.ids, seed, batch, first), loader, strict=True):
+        moved = read.to(device)
+        check_finite(moved)
+        yield moved, Draws(seed, place.epoch, place.ids.to(device), place.part)
 
 
 def _processes() -> BaseContext:
@@ -101,16 +102,16 @@ def check_finite(batch: Batch) -> None:
                 )
 
 
-def _places(ids: Tensor, settings: PretrainSettings, first: int) -> Iterator[Place]:
+def _places(ids: Tensor, seed: int, batch: int, first: int) -> Iterator[Place]:
     """The places of all batches from the first wanted one on."""
-    batches = len(ids) // settings.batch
-    own = settings.batch // world.size()
+    batches = len(ids) // batch
+    own = batch // world.size()
     part = slice(world.rank() * own, (world.rank() + 1) * own)
     epoch, number = divmod(first, batches)
     while True:
-        order = Draws(settings.seed, epoch, ids).permutation("order")
-        for start in range(number * settings.batch, batches * settings.batch, settings.batch):
-            rows = order[start : start + settings.batch]
+        order = Draws(seed, epoch, ids).permutation("order")
+        for start in range(number * batch, batches * batch, batch):
+            rows = order[start : start + batch]
             yield Place(epoch, ids[rows], rows[part], part)
         epoch, number = epoch + 1, 0
 
@@ -118,8 +119,8 @@ def _places(ids: Tensor, settings: PretrainSettings, first: int) -> Iterator[Pla
 class _Endless:
     """The rows of each batch, in order: the sampler of a `DataLoader`."""
 
-    def __init__(self, ids: Tensor, settings: PretrainSettings, first: int) -> None:
-        self._places = ids, settings, first
+    def __init__(self, ids: Tensor, seed: int, batch: int, first: int) -> None:
+        self._places = ids, seed, batch, first
 
     def __iter__(self) -> Iterator[Tensor]:
         return (place.rows for place in _places(*self._places))

@@ -28,7 +28,7 @@ from randquant.pretrain.optimizers import make_optimizer, set_rate
 from randquant.pretrain.processes import launch
 from randquant.pretrain.signals import Signals
 from randquant.pretrain.watch import WATCHED, sentence, watch
-from randquant.quantize.draw import Draws, fold
+from randquant.quantize.draw import Draws, torch_seed
 from randquant.run import Run
 from randquant.settings import EncoderSettings, PretrainSettings
 
@@ -111,8 +111,8 @@ def train(
     _check(samples, settings)
     monitors = [*monitors, *map(open_data, settings.monitor)]
     for one in monitors:
-        check_labels(one, dataset.spec)
-    fabric = launch(settings)
+        check_labels(one, dataset.spec, settings.seed)
+    fabric = launch(settings.device, settings.precision, settings.batch)
     encoder = _encoder(settings, dataset, module)
     if settings.method == UNTRAINED:
         run = _open_run(settings, dataset, fabric)
@@ -121,7 +121,7 @@ def train(
         return run
 
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())), contextlib.ExitStack() as closing:
-        torch.manual_seed(_seed(settings.seed, "method"))
+        torch.manual_seed(torch_seed(settings.seed, "method"))
         method = make_method(settings.method, encoder, settings.method_details)
         run = _open_run(settings, dataset, fabric)
         if world.size() > 1:
@@ -154,7 +154,16 @@ def train(
                 run.save_state(state, step, keep=settings.keep)
 
         batches = closing.enter_context(
-            contextlib.closing(feed(samples, settings, fabric.device, first * settings.accumulate))
+            contextlib.closing(
+                feed(
+                    samples,
+                    fabric.device,
+                    seed=settings.seed,
+                    batch=settings.batch,
+                    workers=settings.workers,
+                    first=first * settings.accumulate,
+                )
+            )
         )
         shown = samples.take(torch.arange(min(WATCHED, len(samples.ids)))).to(fabric.device)
         started = last_line = last_save = time.monotonic()
@@ -166,7 +175,7 @@ def train(
             summed: dict[str, torch.Tensor] = {}  # over the batches of this step
             for number in range(settings.accumulate):
                 batch, draws = next(batches)
-                torch.manual_seed(_seed(settings.seed, "dropout", step, number, world.rank()))
+                torch.manual_seed(torch_seed(settings.seed, "dropout", step, number, world.rank()))
                 with fabric.no_backward_sync(training, enabled=number < settings.accumulate - 1):
                     loss: Loss = training(Step(batch, draws, step / settings.steps))
                     fabric.backward(loss.value / settings.accumulate)
@@ -230,10 +239,8 @@ def _check(samples: Samples, settings: PretrainSettings) -> None:
     check_finite(samples)
     for number, values in enumerate(samples.inputs):
         if values.is_floating_point():
-            lows, highs = (
-                end.flatten(1) for end in (values.flatten(2) if values.ndim > 2 else values.unsqueeze(2)).aminmax(dim=2)
-            )
-            same = (highs.amax(dim=0) == lows.amin(dim=0)).nonzero().flatten().tolist()
+            others = [dim for dim in range(values.ndim) if dim != 1]
+            same = (values.amax(dim=others) == values.amin(dim=others)).nonzero().flatten().tolist()  # channels
             if same:
                 raise UserError(
                     f"data: input {number} has the same value in all samples in its channel {same[0]}"
@@ -272,11 +279,3 @@ def _open_run(settings: PretrainSettings, dataset: Dataset, fabric: Fabric) -> R
         Run.create(settings.out, {"settings": settings.to_dict(), "spec": dataset.spec.to_dict()})
     fabric.barrier()
     return Run.open(settings.out)
-
-
-def _seed(seed: int, purpose: str, *words: int) -> int:
-    """A seed for torch's own generator, for one purpose only."""
-    key = fold(torch.tensor(seed), purpose)
-    for word in words:
-        key = fold(key, word)
-    return int(key)

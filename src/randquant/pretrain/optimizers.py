@@ -4,32 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
 from randquant.pretrain.lars import LARS
 from randquant.settings import PretrainSettings, Schedule
-
-
-class Scheduled(Protocol):
-    """What a learning rate follows."""
-
-    @property
-    def steps(self) -> int:
-        """Steps of the training."""
-        ...
-
-    @property
-    def warmup(self) -> float:
-        """The share of them in which the rate rises."""
-        ...
-
-    @property
-    def schedule(self) -> Schedule:
-        """What it does then."""
-        ...
 
 
 def make_optimizer(groups: Sequence[dict[str, Any]], settings: PretrainSettings) -> Optimizer:
@@ -51,20 +32,20 @@ def make_optimizer(groups: Sequence[dict[str, Any]], settings: PretrainSettings)
 
 def set_rate(optimizer: Optimizer, settings: PretrainSettings, step: int) -> float:
     """Give the groups their learning rate of a step, and return it."""
-    rate = settings.learning_rate * rate_factor(settings, step)
+    rate = settings.learning_rate * rate_factor(step, settings.steps, settings.warmup, settings.schedule)
     for group in optimizer.param_groups:
         group["lr"] = settings.learning_rate if group.get("fixed_rate") else rate
     return rate
 
 
-def rate_factor(settings: Scheduled, step: int) -> float:
+def rate_factor(step: int, steps: int, warmup: float, schedule: Schedule) -> float:
     """What the peak learning rate is multiplied by: a linear warm-up from 0, then 1 or half a cosine down to 0."""
-    warmup = round(settings.warmup * settings.steps)
-    if step < warmup:
-        return step / warmup
-    if settings.schedule == "constant":
+    rising = round(warmup * steps)
+    if step < rising:
+        return step / rising
+    if schedule == "constant":
         return 1.0
-    return (1 + math.cos(math.pi * (step - warmup) / (settings.steps - warmup))) / 2
+    return (1 + math.cos(math.pi * (step - rising) / (steps - rising))) / 2
 
 
 def _by_decay(group: dict[str, Any], settings: PretrainSettings) -> list[dict[str, Any]]:

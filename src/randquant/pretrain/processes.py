@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Literal, Protocol
+from typing import Literal
 
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
@@ -19,44 +19,29 @@ _PRECISION: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
 }
 
 
-class Launched(Protocol):
-    """What decides where a training runs."""
-
-    @property
-    def device(self) -> Device:
-        """Its name."""
-        ...
-
-    @property
-    def precision(self) -> Precision:
-        """Bits of the arithmetic."""
-        ...
-
-    @property
-    def batch(self) -> int:
-        """Samples of all processes together."""
-        ...
-
-
 def under_torchrun() -> bool:
     """Whether torchrun has started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
-def launch(settings: Launched) -> Fabric:
+def launch(device_name: Device, precision_name: Precision, batch: int) -> Fabric:
     """Join the other processes, if there are any, and choose this one's device.
+
+    Args:
+        device_name, precision_name: as the settings name them.
+        batch: samples of all processes together.
 
     Raises:
         UserError: there is no such device, or the batch cannot be shared out evenly.
     """
-    device = find_device(settings.device)
-    precision = _PRECISION[settings.precision]
+    device = find_device(device_name)
+    precision = _PRECISION[precision_name]
     if not under_torchrun():
         return Fabric(accelerator=device.type, devices=1, precision=precision)
     local, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
-    if settings.batch % everywhere or settings.batch < 2 * everywhere:
+    if batch % everywhere or batch < 2 * everywhere:
         raise UserError(
-            f"batch: got {settings.batch} for {everywhere} processes, must be a multiple of that, and 2 each at least"
+            f"batch: got {batch} for {everywhere} processes, must be a multiple of that, and 2 each at least"
         )
     fabric = Fabric(
         accelerator=device.type,

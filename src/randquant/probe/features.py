@@ -48,6 +48,12 @@ def raw(batch: Batch) -> NDArray[np.float32]:
     return features
 
 
+def labels_of(batch: Batch) -> NDArray[np.int64]:
+    """The class of every sample of a labelled batch: [N]."""
+    assert batch.target is not None
+    return batch.target.numpy().astype(np.int64)
+
+
 class Named(NamedTuple):
     """What is probed: its method, its seed, and its encoder; None for the samples themselves."""
 

@@ -30,7 +30,7 @@ Labels = NDArray[np.int64]
 FEW = (1, 5, 20)  # labels a class
 NEIGHBOURS = 20
 PENALTIES = (10.0, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5)  # weight of the squared coefficients against the mean loss
-_VALIDATION = 5  # one in so many of every class
+VALIDATION = 5  # one in so many of every class
 _ROWS = 1024  # test samples compared with the training part at a time
 
 
@@ -80,18 +80,20 @@ def score(
     """
     for part, features, labels in (("training", train, train_labels), ("test", test, test_labels)):
         _check(part, features, labels)
-    scaled, scaled_test = _standardise(train, test)
-    pool, held_out = _cut(train_labels, seed)
+    scaled, scaled_test = standardise(train, test)
+    pool, held_out = cut(train_labels, seed)
     validation = scaled[held_out], train_labels[held_out]
 
     scores = []
     for count, draw in [*product(few, range(draws)), (None, 0)]:
-        chosen = pool if count is None else _draw(train_labels, pool, count, np.random.default_rng([seed, count, draw]))
-        penalty = _penalty(scaled[chosen], train_labels[chosen], *validation)
+        chosen = (
+            pool if count is None else draw_few(train_labels, pool, count, np.random.default_rng([seed, count, draw]))
+        )
+        penalty = choose_penalty(scaled[chosen], train_labels[chosen], *validation)
         if count is None:  # the penalty is chosen, so the validation part may teach too
             chosen = np.arange(len(train_labels))
         labels = train_labels[chosen]
-        head = _logistic(scaled[chosen], labels, penalty)
+        head = logistic(scaled[chosen], labels, penalty)
         voted = neighbours(train[chosen], labels, test, k=min(NEIGHBOURS, count or NEIGHBOURS))
         name = "all" if count is None else str(count)
         scores.append(Score("linear_accuracy", name, draw, _share(head.predict(scaled_test) == test_labels)))
@@ -139,8 +141,8 @@ def accuracies(train: Features, train_labels: Labels, test: Features, test_label
     """
     for part, features, labels in (("training", train, train_labels), ("test", test, test_labels)):
         _check(part, features, labels)
-    scaled, scaled_test = _standardise(train, test)
-    head = _logistic(scaled, train_labels, PENALTIES[len(PENALTIES) // 2])
+    scaled, scaled_test = standardise(train, test)
+    head = logistic(scaled, train_labels, PENALTIES[len(PENALTIES) // 2])
     voted = neighbours(train, train_labels, test)
     return _share(voted == test_labels), _share(head.predict(scaled_test) == test_labels)
 
@@ -166,7 +168,7 @@ def _check(part: str, features: Features, labels: Labels) -> None:
         )
 
 
-def _standardise(train: Features, test: Features) -> tuple[Features, Features]:
+def standardise(train: Features, test: Features) -> tuple[Features, Features]:
     """Mean 0 and spread 1 on the training part, in float64; a feature that never varies there becomes 0."""
     train, test = train.astype(np.float64), test.astype(np.float64)
     mean, spread = train.mean(axis=0), train.std(axis=0)
@@ -175,34 +177,34 @@ def _standardise(train: Features, test: Features) -> tuple[Features, Features]:
     return (train - mean) * scale, (test - mean) * scale
 
 
-def _cut(labels: Labels, seed: int) -> tuple[Labels, Labels]:
+def cut(labels: Labels, seed: int) -> tuple[Labels, Labels]:
     """Indices of the pool that labels are drawn from, and of the validation part, class by class."""
     rng = np.random.default_rng(seed)
     pool, held_out = [], []
     for value in np.unique(labels):
         order = rng.permutation(np.flatnonzero(labels == value))
-        held_out.append(order[: len(order) // _VALIDATION])
-        pool.append(order[len(order) // _VALIDATION :])
+        held_out.append(order[: len(order) // VALIDATION])
+        pool.append(order[len(order) // VALIDATION :])
     if not any(len(part) for part in held_out):
         raise UserError(
             f"labels: the largest class of the training part has {max(map(len, pool))} samples; "
-            f"at least {_VALIDATION} are needed to choose the penalty on a validation part"
+            f"at least {VALIDATION} are needed to choose the penalty on a validation part"
         )
     return np.sort(np.concatenate(pool)), np.sort(np.concatenate(held_out))
 
 
-def _draw(labels: Labels, pool: Labels, count: int, rng: np.random.Generator) -> Labels:
+def draw_few(labels: Labels, pool: Labels, count: int, rng: np.random.Generator) -> Labels:
     """Indices of `count` samples of every class, drawn from the pool without putting back."""
     members = (pool[labels[pool] == value] for value in np.unique(labels))
     return np.concatenate([rng.permutation(indices)[:count] for indices in members])
 
 
-def _logistic(features: Features, labels: Labels, penalty: float) -> LogisticRegression:
+def logistic(features: Features, labels: Labels, penalty: float) -> LogisticRegression:
     # scikit-learn sums the loss over samples, so its C falls with their number.
     return LogisticRegression(C=1 / (penalty * len(labels)), tol=1e-6, max_iter=100_000).fit(features, labels)
 
 
-def _penalty(features: Features, labels: Labels, held_out: Features, held_out_labels: Labels) -> float:
+def choose_penalty(features: Features, labels: Labels, held_out: Features, held_out_labels: Labels) -> float:
     """The penalty with the highest accuracy on the validation part; of equals, the strongest."""
     head = LogisticRegression(tol=1e-6, max_iter=100_000, warm_start=True)
     reached = []

@@ -9,13 +9,12 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from randquant import __version__
 from randquant.data import Dataset, open_data
 from randquant.errors import UserError
-from randquant.probe.features import extract, named_encoders, raw
+from randquant.probe.features import extract, labels_of, named_encoders, raw
 from randquant.probe.score import Score, score
 from randquant.settings import ProbeSettings
 from randquant.terminal import is_drawn, tell, write_table
@@ -47,7 +46,7 @@ def probe(settings: ProbeSettings) -> list[dict[str, Any]]:
                 config_hash=config_hash({**asked, "method": method}),
             )
     if not settings.quiet:
-        _show(lines)
+        show(lines)
     return lines
 
 
@@ -57,19 +56,15 @@ def score_task(encoder: nn.Module | None, dataset: Dataset, *, seed: int, draws:
     Raises:
         UserError: the data set has no test part or no classes.
     """
-    target = dataset.spec.target
-    if target is None or target.kind != "class":
-        kind = "no labels" if target is None else f"a target of kind {target.kind}"
-        raise UserError(f"task: {dataset.name} has {kind}; the probe takes data sets whose target is a class")
+    dataset.check_classes("task")
     for part in ("train", "test"):
         if part not in dataset.parts:
             raise UserError(f"task: {dataset.name} has no {part} part; a probe needs both train and test")
     features, labels = {}, {}
     for part in ("train", "test"):
         batch = dataset.held(part)
-        assert batch.target is not None
         features[part] = raw(batch) if encoder is None else extract(encoder, batch)
-        labels[part] = batch.target.numpy().astype(np.int64)
+        labels[part] = labels_of(batch)
     return score(features["train"], labels["train"], features["test"], labels["test"], seed=seed, draws=draws)
 
 
@@ -112,7 +107,7 @@ def config_hash(settings: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _show(lines: Sequence[dict[str, Any]]) -> None:
+def show(lines: Sequence[dict[str, Any]]) -> None:
     """The mean and the spread over draws: a column a number of labels for a reader, a row a number for a program."""
     drawn: dict[tuple[str, str, str], dict[str, list[float]]] = {}
     for line in lines:

@@ -163,6 +163,14 @@ def _uniform_edges(fewest: int, most: int) -> Tensor:
     return table
 
 
+def torch_seed(seed: int, purpose: str, *words: int) -> int:
+    """A seed for torch's own generator, which draws weights and dropout, for one purpose only."""
+    key = fold(torch.tensor(seed), purpose)
+    for word in words:
+        key = fold(key, word)
+    return int(key)
+
+
 class Draws:
     """The random numbers of one training step, for the samples of one batch.
 

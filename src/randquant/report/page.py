@@ -19,6 +19,7 @@ from randquant.report.results import Line, Results
 from randquant.report.runs import TrainedRun, flattened, runs
 from randquant.report.table import HEADS, Table, tables
 from randquant.report.views import Views, views
+from randquant.settings import WITHOUT_EFFECT
 
 # Ten classes in ten colours; a class is also written as its own word, so colour is never alone in telling.
 CLASS_COLOURS = (
@@ -34,7 +35,7 @@ CLASS_COLOURS = (
     ("#55565c", "#c2c4cc"),
 )
 # Settings that follow from a run's place in the grid, or that no number depends on.
-_APART = ("method", "seed", "out", "quiet", "resume", "log_every", "watch_every", "save_every")
+_APART = ("method", "seed", *WITHOUT_EFFECT)
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,12 @@ def _command(sections: Sequence[Section], trained: Sequence[TrainedRun]) -> str:
     if not sections or sections[0].table.suite != "quickstart":
         return ""
     steps = {flattened(run.config).get("settings.steps", flattened(run.config).get("steps")) for run in trained}
-    words = ["randquant quickstart", f"--seeds {max(sections[0].table.seeds, 1)}"]
+    first = min((run.seed for run in trained), default=0)
+    words = [
+        "randquant quickstart",
+        *([f"--seed {first}"] if first else []),
+        f"--seeds {max(sections[0].table.seeds, 1)}",
+    ]
     if len(steps) == 1 and None not in steps:
         words.append(f"--steps {steps.pop()}")
     return " ".join(words)
