@@ -94,7 +94,7 @@ def quantize(
         left = low
         begin = tl.full([BLOCK_C], float("-inf"), WORK)
         for j in range(most_bins):
-            drawn = exists & (j < most_bins - 1)
+            drawn = (exists & (j < most_bins - 1)) != 0  # triton 3.9's interpreter makes 32 bits of the condition
             u = tl.load(edges + scope * (most_bins - 1) + j, mask=drawn, other=float("inf")).to(WORK)
             edge = tl.where(u < float("inf"), u * span + low, float("inf"))
             right = tl.minimum(edge, top)
