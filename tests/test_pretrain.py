@@ -256,7 +256,7 @@ def test_progress_is_a_bar_on_a_terminal(
     [
         ({"batch": 902}, r"^batch: got 902, must be at most the 901 training samples$"),
         ({"method": "bogus"}, "^method: got 'bogus', must be one of"),
-        ({"data": "bogus"}, "^data: got 'bogus', must be one of"),
+        ({"data": "bogus"}, "^data: 'bogus' is not in the catalogue"),
     ],
 )
 def test_wrong_settings_are_one_line(changes: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from randquant.errors import UserError
 from randquant.spec import Spec
+
+Metric = Literal["accuracy", "pearson", "spearman", "auroc_macro"]
 
 
 class Batch(NamedTuple):
@@ -20,21 +22,25 @@ class Batch(NamedTuple):
         ids: int64 [B]; a sample's own number, unique in its data set: all randomness is keyed by it.
         inputs: one tensor an input of the spec, [B, ...] each.
         target: labels [B] or [B, size], or None where there are none.
+        groups: int64 [B]; samples of one group, such as a speaker or a patient, stand in one part. None where every
+            sample is a group of its own.
     """
 
     ids: Tensor
     inputs: tuple[Tensor, ...]
     target: Tensor | None = None
+    groups: Tensor | None = None
 
     def take(self, rows: Tensor | slice) -> Batch:
         """The samples in these rows, by int64 [K] or by slice."""
         target = None if self.target is None else self.target[rows]
-        return Batch(self.ids[rows], tuple(one[rows] for one in self.inputs), target)
+        groups = None if self.groups is None else self.groups[rows]
+        return Batch(self.ids[rows], tuple(one[rows] for one in self.inputs), target, groups)
 
     def to(self, device: torch.device) -> Batch:
         """The same samples on a device."""
-        target = None if self.target is None else self.target.to(device)
-        return Batch(self.ids.to(device), tuple(one.to(device) for one in self.inputs), target)
+        target, groups = (None if one is None else one.to(device) for one in (self.target, self.groups))
+        return Batch(self.ids.to(device), tuple(one.to(device) for one in self.inputs), target, groups)
 
 
 class Samples(Protocol):
@@ -46,6 +52,16 @@ class Samples(Protocol):
     @property
     def ids(self) -> Tensor:
         """int64 [N], each sample's own number, unique in its data set."""
+        ...
+
+    @property
+    def target(self) -> Tensor | None:
+        """Labels [N] or [N, size], or None where there are none."""
+        ...
+
+    @property
+    def groups(self) -> Tensor | None:
+        """int64 [N], or None where every sample is a group of its own."""
         ...
 
     def take(self, rows: Tensor) -> Batch:
@@ -63,6 +79,7 @@ class Dataset:
         parts: samples by part; "train" is always there, "test" where labels are to be predicted.
         classes: a word for each class, in the order of the class numbers.
         domain: "images", "speech", …, as in the published table; "" for a user's own data.
+        metric: what predictions of the target are scored by.
     """
 
     name: str
@@ -70,6 +87,7 @@ class Dataset:
     parts: Mapping[str, Samples]
     classes: tuple[str, ...] = ()
     domain: str = ""
+    metric: Metric = "accuracy"
 
     def check_classes(self, argument: str, spec: Spec | None = None) -> None:
         """Refuse this data set where classes are to be told.

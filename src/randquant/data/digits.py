@@ -6,16 +6,19 @@ test part.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from randquant.data.batch import Batch, Dataset
+from randquant.data.entry import Entry
 from randquant.quantize.draw import Draws
 from randquant.spec import Grid, Spec, Target
 
 SPEC = Spec(inputs=(Grid(channels=1, size=(8, 8), patch=(2, 2)),), target=Target("class", 10))
 
 
-def load() -> Dataset:
+def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
     """Pixels from 0 to 1 as float32 [B, 1, 8, 8]; each class is cut in halves "train" and "test" by a keyed shuffle."""
     from sklearn.datasets import load_digits  # a second's import: only for those who use it
 
@@ -32,4 +35,17 @@ def load() -> Dataset:
         halves["train"].append(rows[:half])
         halves["test"].append(rows[half:])
     parts = {name: samples.take(torch.cat(rows).sort().values) for name, rows in halves.items()}
-    return Dataset("digits", SPEC, parts, classes=tuple("0123456789"), domain="images")
+    return entry.dataset(SPEC, parts, tuple("0123456789"))
+
+
+ENTRIES = (
+    Entry(
+        name="digits",
+        title="Handwritten digits",
+        domain="images",
+        roles=("mini",),
+        read=read,
+        size="carried by scikit-learn",
+        licence="CC BY 4.0",
+    ),
+)

@@ -5,10 +5,15 @@ It stands by itself, so that a worker loads neither methods nor loops.
 
 from __future__ import annotations
 
+import multiprocessing
+from multiprocessing.context import BaseContext
+
+import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from randquant.data.batch import Batch, Samples
+from randquant.data.items import Items
 
 
 class Reader(Dataset[Batch]):
@@ -19,3 +24,23 @@ class Reader(Dataset[Batch]):
 
     def __getitem__(self, rows: Tensor) -> Batch:
         return self._samples.take(rows)
+
+
+class Compact(Dataset[tuple[Tensor, ...]]):
+    """Gives the inputs of many samples as a cache keeps them: its index is a tensor of positions."""
+
+    def __init__(self, items: Items) -> None:
+        self._read = items.read
+
+    def __getitem__(self, positions: Tensor) -> tuple[Tensor, ...]:
+        read = [self._read(position) for position in positions.tolist()]
+        return tuple(torch.stack(one) for one in zip(*read, strict=True))
+
+
+def worker_processes() -> BaseContext:
+    """How worker processes start: without the threads of this one, which survive no fork; torch is loaded once."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["randquant.data.reading"])
+    return context

@@ -6,9 +6,7 @@ middle of an epoch as if it had never stopped.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Generator, Iterator
-from multiprocessing.context import BaseContext
 from typing import NamedTuple
 
 import torch
@@ -17,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from randquant import world
 from randquant.data import Batch, Samples
-from randquant.data.reading import Reader
+from randquant.data.reading import Reader, worker_processes
 from randquant.errors import UserError
 from randquant.quantize.draw import Draws
 
@@ -66,7 +64,7 @@ def feed(
         sampler=_Endless(samples.ids, seed, batch, first),
         batch_size=None,  # a reader takes a whole batch at once
         num_workers=workers,
-        multiprocessing_context=_processes() if workers else None,
+        multiprocessing_context=worker_processes() if workers else None,
         pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # the default one is not ours to draw from
     )
@@ -74,15 +72,6 @@ def feed(
         moved = read.to(device)
         check_finite(moved)
         yield moved, Draws(seed, place.epoch, place.ids.to(device), place.part)
-
-
-def _processes() -> BaseContext:
-    """How worker processes start: without the threads of this one, which survive no fork; torch is loaded once."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["randquant.data.reading"])
-    return context
 
 
 def check_finite(batch: Batch) -> None:

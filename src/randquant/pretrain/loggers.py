@@ -6,7 +6,6 @@ machine; `wandb sync` sends it later.
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -18,6 +17,7 @@ from lightning_fabric.loggers.logger import Logger
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 
 from randquant.errors import UserError
+from randquant.libraries import library
 from randquant.run import Run
 from randquant.settings import PretrainSettings
 
@@ -75,7 +75,7 @@ class WandbLogger(Logger):
     """
 
     def __init__(self, folder: Path, quiet: bool) -> None:
-        self._wandb = _load("wandb")
+        self._wandb = library("wandb", "tracking", "logger")
         # Its capture of the output would break the progress bar; the user's own wandb runs are left alone.
         options = self._wandb.Settings(console="off", silent=quiet)
         folder = folder.resolve()
@@ -119,7 +119,7 @@ def _wandb(settings: PretrainSettings, run: Run) -> Logger:
 
 
 def _tensorboard(settings: PretrainSettings, run: Run) -> Logger:
-    _load("tensorboard")
+    library("tensorboard", "tracking", "logger")
     lines = run.metrics()
     again = lines[-1]["step"] + 1 if lines else None  # from here on an interrupted run may have logged already
     logger = TensorBoardLogger(run.path, name="tensorboard", version="", purge_step=again)
@@ -145,10 +145,3 @@ def _writing(logger: Logger) -> Iterator[None]:
         if not isinstance(refusal, OSError):
             raise
         raise UserError(f"logger: {logger.name} cannot write ({refusal.strerror}); make room for it") from error
-
-
-def _load(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        raise UserError(f"logger: {name} is not installed; pip install 'randquant[tracking]'") from error

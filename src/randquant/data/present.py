@@ -1,0 +1,57 @@
+"""A folder and what should stand in it in; the paths out, or one line that says what is missing or broken."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from randquant.errors import UserError
+
+if TYPE_CHECKING:
+    from randquant.data.entry import Entry
+
+
+def folder_of(entry: Entry, root: Path, *names: str) -> Path:
+    """The folder of a data set, once all that is named stands in it.
+
+    Args:
+        entry: the data set.
+        root: the data root.
+        names: files and folders, as paths inside the data set's own folder.
+
+    Raises:
+        UserError: something is missing; says what, and how to learn where it comes from.
+    """
+    folder = root / entry.folder
+    for name in names or ("",):
+        if not (folder / name).exists():
+            raise UserError(
+                f"data: {entry.name} needs {folder / name}, which is not there (randquant data info {entry.name})"
+            )
+    return folder
+
+
+def check_sum(path: Path, *, md5: str = "", sha256: str = "") -> None:
+    """Compare a file with the sum its publisher states, one of the two.
+
+    Raises:
+        UserError: the file is not the published one.
+    """
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256" if sha256 else "md5").hexdigest()
+    if found != (sha256 or md5):
+        raise UserError(f"data: {path} is not the published file, by its sum; fetch it again")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn whatever a decoder raises at a broken file into one line that names the file."""
+    try:
+        yield
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:  # every decoder has errors of its own
+        raise UserError(f"data: {path} cannot be read ({type(error).__name__}: {error}); fetch it again") from error
