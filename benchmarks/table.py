@@ -16,7 +16,7 @@ def speed_table(results: Results) -> str:
     on_gpu = any(case.batch.device != "cpu" for case in results.seconds)
     if on_gpu:
         header.append(f"of copy bandwidth, R = {MEMORY_BINS}")
-    return _markdown([header, *_rows(results, bins, on_gpu)])
+    return markdown([header, *_rows(results, bins, on_gpu)])
 
 
 def bar_table(verdicts: Sequence[Verdict], *, judged: bool) -> str:
@@ -27,7 +27,7 @@ def bar_table(verdicts: Sequence[Verdict], *, judged: bool) -> str:
         measured = "not here" if value is None else f"{value:.2f}"
         outcome = "" if value is None or not judged else "met" if verdict.met else "**missed**"
         rows.append([bar.text, f"at {'least' if bar.at_least else 'most'} {bar.limit:g}", measured, outcome])
-    return _markdown(rows)
+    return markdown(rows)
 
 
 def _rows(results: Results, bins: Sequence[int], on_gpu: bool) -> Iterator[list[str]]:
@@ -51,7 +51,7 @@ def _short(number: float) -> str:
     return f"{number:.3g}" if 1e-4 <= number < 999.5 else f"{number:.0f}"
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
+def markdown(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     header, *body = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
     return "\n".join([header, "|" + "|".join("-" * (width + 2) for width in widths) + "|", *body])

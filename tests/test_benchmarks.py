@@ -21,8 +21,10 @@ import clock
 import contestants
 import correctness
 import oracle
+import paired
 import processes
 import speed
+import training
 from results import Case, Results
 from table import speed_table
 
@@ -50,6 +52,35 @@ def test_a_quick_run_prints_the_page_it_writes(tmp_path: Path) -> None:
         assert bar.text in done.stdout
     for told in (str(ROOT), str(tmp_path), f" {platform.node()} "):
         assert told not in done.stdout
+
+
+@pytest.mark.soak
+def test_a_quick_run_of_training_prints_the_page_it_writes(tmp_path: Path) -> None:
+    file = tmp_path / "page.md"
+    script = str(ROOT / "benchmarks" / "training.py")
+    command = [sys.executable, script, "--quick", "--threads", "1", "--markdown", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert file.read_text() == done.stdout
+    for row in ("RQ's share", "the loop / a bare loop", "lightly's time / randquant's", "imports", "page faults"):
+        assert row in done.stdout
+    for told in (str(ROOT), str(tmp_path), f" {platform.node()} "):
+        assert told not in done.stdout
+
+
+def test_ratios_are_of_rounds_and_the_first_round_warms_up() -> None:
+    first, second = iter([100.0, 2.0, 4.0, 9.0]), iter([1.0, 1.0, 2.0, 3.0])
+    rounds = paired.in_turn(lambda: next(first), lambda: next(second), rounds=3)
+    assert rounds == ([2.0, 4.0, 9.0], [1.0, 2.0, 3.0])
+    assert rounds.ratio().value == 2.0
+    assert (rounds.ratio().low, rounds.ratio().high) == (2.0, 3.0)
+
+
+def test_a_bar_of_training_can_be_missed() -> None:
+    options = training.Options()
+    assert training.verdict(training.Row("", "", "at most 1", False), options) == "**missed**"
+    assert training.verdict(training.Row("", "", "at most 1", True), options) == "met"
+    assert training.verdict(training.Row("", "", "at most 1", False), replace(options, quick=True)) == ""
 
 
 def test_a_folder_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -57,23 +58,20 @@ def test_killed_and_resumed_equals_uninterrupted(kind: str, tmp_path: Path) -> N
     assert steps == list(range(1, 25))
 
 
+# Methods that need no partner.
+ALONE = ("emix", "shed", "mae", "capri", "imix")
+NAMES = [name if name in PARTNERS or name in ALONE else f"rq+{name}" for name in METHODS]
+
+
 @pytest.mark.soak
-def test_twenty_kills(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", range(int(os.environ.get("KILLS", "20"))))
+def test_many_kills(number: int, tmp_path: Path) -> None:
     """Every method in turn, each killed at a random step; the encoder is larger, so that more is cut off half done."""
-    names = [name if name in PARTNERS or name in ALONE else f"rq+{name}" for name in METHODS]
-    source = random.Random(20)
     sizes = EncoderSettings(width=32, depth=2, heads=2, head_width=16, mlp_width=64, dropout=0.1)
-    kinds = list(KINDS.values())
-    for number in range(20):
-        method = names[number % len(names)]
-        changes = {**kinds[number % len(kinds)], "method": method, "encoder": sizes}
-        encoder = changes.pop("encoder")
-        given = replace(settings(tmp_path / f"killed-{number}", **changes), encoder=encoder)
-        dataset = stored_digits(tmp_path) if "workers" in changes else None
-        whole = train(replace(given, out=tmp_path / f"whole-{number}"), dataset)
-        step = source.randrange(1, 18)
-        resumed = kill_and_resume(given, step, dataset)
-        assert not differing(resumed, whole), f"{method}, killed at step {step}"
-
-
-ALONE = ("emix", "shed", "mae", "capri", "imix")  # methods that need no partner
+    changes = {**list(KINDS.values())[number % len(KINDS)], "method": NAMES[number % len(NAMES)], "encoder": sizes}
+    encoder = changes.pop("encoder")
+    given = replace(settings(tmp_path / "killed", **changes), encoder=encoder)
+    dataset = stored_digits(tmp_path) if "workers" in changes else None
+    whole = train(replace(given, out=tmp_path / "whole"), dataset)
+    resumed = kill_and_resume(given, random.Random(number).randrange(1, 18), dataset)
+    assert not differing(resumed, whole)

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 import tyro
 
-from randquant import __version__
+from randquant import __version__, process
 from randquant.errors import UserError
 from randquant.settings import FinetuneSettings, PretrainSettings, ProbeSettings, QuickstartSettings, ReportSettings
 
@@ -104,6 +104,7 @@ def _run(words: list[str]) -> None:
         raise UserError(f"unknown command {name!r}; the commands are {', '.join(COMMANDS)} (randquant --help)")
     else:
         settings = _settings(name, words[1:])
+        process.keep_memory()
         room = importlib.import_module(f"randquant.{COMMANDS[name].room}")
         getattr(room, COMMANDS[name].function)(settings)
 
