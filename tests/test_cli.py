@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from randquant import __version__, cli
+from randquant.errors import UserError
+from randquant.settings import PretrainSettings, defaults_of
 
 COMMAND = [sys.executable, "-m", "randquant"]
 
@@ -161,3 +163,15 @@ def test_a_table_for_a_program_is_tab_separated(capfd: pytest.CaptureFixture[str
     assert len(rows) == 16  # raw and none; two heads; 1, 5, 20 labels a class and all
     assert {len(row) for row in rows} == {len(header)}
     assert told == ""
+
+
+def test_a_protocol_sets_what_the_words_do_not() -> None:
+    words = ["digits", "--out", "x", "--protocol", "dabs", "--steps", "7"]
+    settings = cli._settings("pretrain", words)
+    assert isinstance(settings, PretrainSettings)
+    assert settings == PretrainSettings(data="digits", out=Path("x"), **{**defaults_of("dabs"), "steps": 7})
+    assert (settings.steps, settings.learning_rate, settings.encoder.depth, settings.batch) == (7, 1e-4, 12, 0)
+    assert (settings.schedule, settings.warmup, settings.method_details.at) == ("constant", 0.0, "embeddings")
+    assert cli._settings("pretrain", ["digits", "--out", "x"]) == PretrainSettings(data="digits", out=Path("x"))
+    with pytest.raises(UserError, match="protocol"):
+        cli._settings("pretrain", ["digits", "--out", "x", "--protocol", "bogus"])

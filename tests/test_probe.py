@@ -197,7 +197,7 @@ BROKEN[[3, 50]] = np.nan
     [
         (BROKEN, LABELS, features(1.0), LABELS, ["1.2%", "training part", "number 3", "NaN"]),
         (features(1.0), LABELS, BROKEN * np.inf, LABELS, ["100.0%", "test part"]),
-        (features(1.0), LABELS * 0 + 3, features(1.0), LABELS, ["one class only (3)", "at least two"]),
+        (features(1.0), LABELS * 0 + 3, features(1.0), LABELS, ["one label only (3)", "at least two"]),
         (features(1.0)[:0], LABELS[:0], features(1.0), LABELS, ["training part is empty"]),
         (features(1.0), LABELS, features(1.0)[:0], LABELS[:0], ["test part is empty"]),
         (features(1.0), LABELS[:-1], features(1.0), LABELS, ["(160, 12)", "(159,)"]),

@@ -20,13 +20,21 @@ import sys
 import typing
 from collections.abc import Sequence
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import tyro
 
 from randquant import __version__, process
 from randquant.errors import UserError
-from randquant.settings import FinetuneSettings, PretrainSettings, ProbeSettings, QuickstartSettings, ReportSettings
+from randquant.settings import (
+    FinetuneSettings,
+    PretrainSettings,
+    ProbeSettings,
+    Protocol,
+    QuickstartSettings,
+    ReportSettings,
+    defaults_of,
+)
 
 
 class Command(NamedTuple):
@@ -150,6 +158,7 @@ def _settings(name: str, words: list[str]) -> object:
                 prog=f"randquant {name}",
                 description=f"{inspect.cleandoc(kind.__doc__ or '')}\n\n{_DEBUG} shows where an error came from.",
                 args=words,
+                default=_preset(kind, words),
                 config=(
                     tyro.conf.OmitArgPrefixes,
                     tyro.conf.FlagCreatePairsOff,
@@ -161,6 +170,15 @@ def _settings(name: str, words: list[str]) -> object:
             raise
         raise _refused_by(stop) or UserError(f"{_one_line(said.getvalue())} {hint}") from None
     return settings
+
+
+def _preset(kind: type, words: list[str]) -> Any:
+    """The defaults of the protocol that the words name; None where they are the fields' own."""
+    named = re.search(r"(?:^| )--protocol[ =](\w+)", " ".join(words))
+    if kind is not PretrainSettings or named is None or named[1] not in typing.get_args(Protocol):
+        return None
+    required = dict.fromkeys(("data", "out"), tyro.MISSING)
+    return PretrainSettings(**required, **defaults_of(cast(Protocol, named[1])))
 
 
 def _refused_by(stop: BaseException) -> UserError | None:

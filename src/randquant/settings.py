@@ -25,6 +25,7 @@ MixtureWeights = Literal["sample", "batch"]
 Optimizer = Literal["adamw", "sgd", "lars"]
 Decay = Literal["all", "matrices"]
 Logger = Literal["tensorboard", "wandb"]
+Protocol = Literal["default", "dabs"]
 
 WITHOUT_EFFECT = (  # on the trained encoder
     "out", "workers", "log_every", "watch_every", "save_every", "save_minutes", "keep", "monitor", "logger",
@@ -135,10 +136,15 @@ class PretrainSettings:
     """none, rq, emix, shed, mae, capri, imix, mocov3, byol, simsiam or simclr, after partners: crop+rq, rq+byol."""
     out: Path
     """The run directory to make."""
+    protocol: Protocol = "default"
+    """dabs: every other setting is the DABS benchmark's unless it is named; docs/dabs.md says which."""
+    dabs_faithful: bool = False
+    """Keep the errors of the DABS benchmark's own code in a data set, where published figures depend on them."""
     steps: int = 600
     """Optimizer steps."""
-    batch: int = 128
-    """Samples that a loss sees, those of all processes together; they are each other's negatives, so at least 2."""
+    batch: int = 0
+    """Samples that a loss sees, those of all processes together; they are each other's negatives, so at least 2. 0 is
+    the data set's own number: the DABS benchmark's for its sets, 128 for others."""
     accumulate: int = 1
     """Batches whose gradients are averaged in a step."""
     seed: int = 0
@@ -192,7 +198,8 @@ class PretrainSettings:
 
     def __post_init__(self) -> None:
         _check("seed", self.seed, 0)
-        _check("batch", self.batch, 2)
+        if self.batch != 0:
+            _check("batch", self.batch, 2)
         _check("workers", self.workers, 0)
         for name in ("steps", "accumulate", "log_every", "watch_every", "save_every", "keep"):
             _check(name, getattr(self, name), 1)
@@ -227,6 +234,21 @@ class PretrainSettings:
         return cls(**plain)
 
 
+DABS = {  # every setting of a pretraining that is the benchmark's and not the default
+    "steps": 100_000,
+    "learning_rate": 1e-4,
+    "schedule": "constant",
+    "warmup": 0.0,
+    "encoder": BENCHMARK_ENCODER,
+    "method_details": MethodSettings(at="embeddings", bins=8, temperature=0.2, projection=128, corrupted=0.15),
+}
+
+
+def defaults_of(protocol: Protocol) -> dict[str, Any]:
+    """The settings of a pretraining that a protocol changes."""
+    return {"protocol": protocol, **(DABS if protocol == "dabs" else {})}
+
+
 @dataclass(frozen=True, kw_only=True)
 class ProbeSettings:
     """Probe frozen features, beside the samples themselves and a random encoder: what plain heads read from them."""
@@ -239,6 +261,10 @@ class ProbeSettings:
     """Names the validation part, the draws of the few labels, and the weights of a random encoder."""
     draws: int = 5
     """How many times the few labels are drawn."""
+    protocol: Protocol = "default"
+    """dabs: the DABS benchmark's own linear head, with all labels."""
+    dabs_faithful: bool = False
+    """Keep the errors of the DABS benchmark's own code in a data set, where published figures depend on them."""
     device: Device = "auto"
     """auto takes a GPU where there is one."""
     quiet: bool = False

@@ -45,6 +45,7 @@ ENTRIES = (
         domain="images",
         roles=("mini",),
         read=read,
+        batch=128,
         size="carried by scikit-learn",
         licence="CC BY 4.0",
     ),

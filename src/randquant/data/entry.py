@@ -49,7 +49,7 @@ class Entry:
         sources: what `data get` may fetch.
         needs: names of other entries that must be present, such as a vocabulary.
         metric: what a transfer task is scored by.
-        batch: samples of a batch in the benchmark.
+        batch: samples of a batch, in the benchmark for its sets.
         read: the entry itself, the data root and whether to keep the benchmark's errors in, the data set out. None
             for files that only other entries read.
         differences: what the default does otherwise than the benchmark's code, one sentence each; `faithful` undoes
@@ -73,5 +73,5 @@ class Entry:
     differences: tuple[str, ...] = ()
 
     def dataset(self, spec: Spec, parts: Mapping[str, Samples], classes: tuple[str, ...] = ()) -> Dataset:
-        """A data set of this name, domain and metric."""
-        return Dataset(self.name, spec, parts, classes, self.domain, self.metric)
+        """A data set of this name, domain, metric and batch."""
+        return Dataset(self.name, spec, parts, classes, self.domain, self.metric, self.batch)

@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,7 +31,7 @@ from randquant.pretrain.signals import Signals
 from randquant.pretrain.watch import WATCHED, sentence, watch
 from randquant.quantize.draw import Draws, torch_seed
 from randquant.run import Run
-from randquant.settings import EncoderSettings, PretrainSettings
+from randquant.settings import EncoderSettings, PretrainSettings, defaults_of
 
 _log = logging.getLogger(__name__)
 
@@ -51,17 +52,15 @@ def pretrain(
         encoder: a module of your own that gives features (B, D) when it is called with the inputs of B samples; it is
             trained in place. Otherwise randquant's own transformer is made, of these sizes.
         monitors: labelled data sets that are tried while the encoder trains, beside those named by `monitor`.
-        options: the other fields of `PretrainSettings`, such as `method` and `steps`.
+        options: the other fields of `PretrainSettings`, such as `method` and `steps`; with `protocol="dabs"` those
+            that are not given are the benchmark's.
     """
     name, dataset = (data, None) if isinstance(data, str) else (data.name, data)
-    if isinstance(encoder, nn.Module):
-        return train(PretrainSettings(data=name, out=Path(out), **options), dataset, encoder, monitors)
-    return train(
-        PretrainSettings(data=name, out=Path(out), encoder=encoder or EncoderSettings(), **options),
-        dataset,
-        None,
-        monitors,
-    )
+    module = encoder if isinstance(encoder, nn.Module) else None
+    chosen = {**defaults_of(options.get("protocol", "default")), **options}
+    if isinstance(encoder, EncoderSettings):
+        chosen["encoder"] = encoder
+    return train(PretrainSettings(data=name, out=Path(out), **chosen), dataset, module, monitors)
 
 
 class Step:
@@ -106,7 +105,8 @@ def train(
     Raises:
         UserError: a setting, the data or the run directory is wrong, or the loss stopped being a number.
     """
-    dataset = dataset or open_data(settings.data)
+    dataset = dataset or open_data(settings.data, faithful=settings.dabs_faithful)
+    settings = replace(settings, batch=settings.batch or dataset.batch)
     samples = dataset.parts["train"]
     _check(samples, settings)
     monitors = [*monitors, *map(open_data, settings.monitor)]

@@ -9,32 +9,36 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from randquant.data import Batch, Dataset
+from randquant.data import Batch, Dataset, Samples
 from randquant.device import find_device
 from randquant.encoder import make_encoder
 from randquant.methods import UNTRAINED
+from randquant.probe.metrics import Targets
 from randquant.run import Run
 from randquant.settings import EncoderSettings, ProbeSettings
+from randquant.spec import TargetKind
 
 RAW = "raw"  # the samples themselves
 RANDOM = "random"  # an encoder that nothing has trained
 
 
-def extract(encoder: nn.Module, batch: Batch, rows: int = 1024) -> NDArray[np.float32]:
-    """Features [N, D] of every sample of a batch, from the encoder as it is used: no dropout, no gradient.
+def extract(encoder: nn.Module, samples: Samples, rows: int = 0) -> NDArray[np.float32]:
+    """Features [N, D] of every sample, from the encoder as it is used: no dropout, no gradient.
 
     Args:
         encoder: any module that gives [B, D] from the inputs. It is left in the mode it was found in.
-        batch: samples held in memory; they go to the encoder's device `rows` at a time.
+        samples: in memory or in files; they go to the encoder's device `rows` at a time.
+        rows: 0 takes 1,024 from memory and 128 from files.
     """
     device = next(encoder.parameters()).device
+    rows = rows or (1024 if isinstance(samples, Batch) else 128)
     was_training = encoder.training
     encoder.eval()
     try:
         with torch.inference_mode():
             parts = [
-                encoder(tuple(values[start : start + rows].to(device) for values in batch.inputs)).float().cpu()
-                for start in range(0, len(batch.ids), rows)
+                encoder(samples.take(some).to(device).inputs).float().cpu()
+                for some in torch.split(torch.arange(len(samples.ids)), rows)
             ]
     finally:
         encoder.train(was_training)
@@ -48,10 +52,16 @@ def raw(batch: Batch) -> NDArray[np.float32]:
     return features
 
 
-def labels_of(batch: Batch) -> NDArray[np.int64]:
-    """The class of every sample of a labelled batch: [N]."""
-    assert batch.target is not None
-    return batch.target.numpy().astype(np.int64)
+def labels_of(samples: Samples) -> NDArray[np.int64]:
+    """The class of every labelled sample: [N]."""
+    assert samples.target is not None
+    return samples.target.numpy().astype(np.int64)
+
+
+def targets_of(samples: Samples, kind: TargetKind) -> Targets:
+    """The target of every labelled sample, [N] or [N, size]: whole numbers, float64 where it is a number."""
+    assert samples.target is not None
+    return samples.target.double().numpy() if kind == "regression" else samples.target.long().numpy()
 
 
 class Named(NamedTuple):

@@ -79,7 +79,7 @@ def score(
         UserError: features that are not finite, or labels with which there is nothing to learn.
     """
     for part, features, labels in (("training", train, train_labels), ("test", test, test_labels)):
-        _check(part, features, labels)
+        check_features(part, features, labels)
     scaled, scaled_test = standardise(train, test)
     pool, held_out = cut(train_labels, seed)
     validation = scaled[held_out], train_labels[held_out]
@@ -114,18 +114,32 @@ def neighbours(train: Features, labels: Labels, queries: Features, k: int = NEIG
     Returns:
         labels, one a query: [Q].
     """
-    k = min(k, len(train))
     classes, codes = np.unique(labels, return_inverse=True)
+    voted = _weighed(train, np.eye(len(classes))[codes], queries, k)
+    named: Labels = classes[voted.argmax(axis=1)]
+    return named
+
+
+def nearest_mean(train: Features, targets: NDArray[np.float64], queries: Features, k: int) -> NDArray[np.float64]:
+    """The mean target [Q] or [Q, size] of the k training samples nearest to each query by cosine similarity."""
+    columns = targets.reshape(len(targets), -1)
+    summed = _weighed(train, np.hstack([columns, np.ones((len(columns), 1))]), queries, k)
+    return (summed[:, :-1] / summed[:, -1:]).reshape(len(queries), *targets.shape[1:])
+
+
+def _weighed(train: Features, targets: NDArray[np.float64], queries: Features, k: int) -> NDArray[np.float64]:
+    """Targets [N, size] summed over the k nearest training samples of each query: [Q, size].
+
+    A nearer sample weighs a little more. A similarity is at most 1, so all k together add less than half a vote.
+    """
+    k = min(k, len(train))
     keys = _unit(train)
     found = []
     for start in range(0, len(queries), _ROWS):
         similarity = _unit(queries[start : start + _ROWS]) @ keys.T  # [rows, N]
         nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]  # [rows, k]
-        rows = np.arange(len(nearest))[:, None]
-        votes = np.zeros((len(nearest), len(classes)))
-        # A similarity is at most 1, so all k of them together weigh less than half a vote.
-        np.add.at(votes, (rows, codes[nearest]), 1 + similarity[rows, nearest] / (3 * k))
-        found.append(classes[votes.argmax(axis=1)])
+        weights = 1 + np.take_along_axis(similarity, nearest, axis=1) / (3 * k)
+        found.append(np.einsum("rk,rks->rs", weights, targets[nearest]))
     return np.concatenate(found)
 
 
@@ -140,16 +154,16 @@ def accuracies(train: Features, train_labels: Labels, test: Features, test_label
         UserError: features that are not finite, or labels with which there is nothing to learn.
     """
     for part, features, labels in (("training", train, train_labels), ("test", test, test_labels)):
-        _check(part, features, labels)
+        check_features(part, features, labels)
     scaled, scaled_test = standardise(train, test)
     head = logistic(scaled, train_labels, PENALTIES[len(PENALTIES) // 2])
     voted = neighbours(train, train_labels, test)
     return _share(voted == test_labels), _share(head.predict(scaled_test) == test_labels)
 
 
-def _check(part: str, features: Features, labels: Labels) -> None:
+def check_features(part: str, features: Features, labels: NDArray[Any]) -> None:
     """Refuse what would end in a number that means nothing."""
-    if features.ndim != 2 or labels.shape != features.shape[:1]:
+    if features.ndim != 2 or len(labels) != len(features):
         raise UserError(
             f"features: the {part} part has shape {features.shape} with labels {labels.shape}; "
             "expected one row of features and one label a sample"
@@ -162,10 +176,8 @@ def _check(part: str, features: Features, labels: Labels) -> None:
             f"features: {bad.mean():.1%} of the {part} part's samples hold NaN or infinity (the first is number "
             f"{bad.argmax()}); check the data, or the encoder's training for a loss that broke"
         )
-    if part == "training" and len(np.unique(labels)) == 1:
-        raise UserError(
-            f"labels: the training part holds one class only ({labels[0]}); a probe needs at least two classes"
-        )
+    if part == "training" and (labels == labels[0]).all():
+        raise UserError(f"labels: the training part holds one label only ({labels[0]}); a probe needs at least two")
 
 
 def standardise(train: Features, test: Features) -> tuple[Features, Features]:

@@ -9,14 +9,19 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from randquant import __version__
 from randquant.data import Dataset, open_data
 from randquant.errors import UserError
-from randquant.probe.features import extract, labels_of, named_encoders, raw
+from randquant.probe.benchmark import score_benchmark
+from randquant.probe.features import extract, named_encoders, targets_of
+from randquant.probe.metrics import SCORED_BY
+from randquant.probe.plain import plain
 from randquant.probe.score import Score, score
-from randquant.settings import ProbeSettings
+from randquant.probe.values import score_values
+from randquant.settings import ProbeSettings, Protocol
 from randquant.terminal import is_drawn, tell, write_table
 
 
@@ -31,14 +36,15 @@ def probe(settings: ProbeSettings) -> list[dict[str, Any]]:
     """
     lines = []
     for task in settings.task:
-        dataset = open_data(task)
+        dataset = open_data(task, faithful=settings.dabs_faithful)
         asked = {"run": settings.run, "task": task, "seed": settings.seed, "draws": settings.draws}
+        asked |= {"protocol": settings.protocol, "faithful": settings.dabs_faithful}
         for method, seed, encoder in named_encoders(settings, dataset):
             start = time.perf_counter()
-            scores = score_task(encoder, dataset, seed=settings.seed, draws=settings.draws)
+            scores = score_task(encoder, dataset, seed=settings.seed, draws=settings.draws, protocol=settings.protocol)
             lines += result_lines(
                 scores,
-                suite="probe",
+                suite="probe" if settings.protocol == "default" else settings.protocol,
                 dataset=dataset,
                 method=method,
                 seed=seed,
@@ -50,22 +56,40 @@ def probe(settings: ProbeSettings) -> list[dict[str, Any]]:
     return lines
 
 
-def score_task(encoder: nn.Module | None, dataset: Dataset, *, seed: int, draws: int = 5) -> list[Score]:
-    """Scores of an encoder, or of the samples themselves, on a data set's test part.
+def score_task(
+    encoder: nn.Module | None, dataset: Dataset, *, seed: int, draws: int = 5, protocol: Protocol = "default"
+) -> list[Score]:
+    """Scores of an encoder, or of the samples' plain features, on a data set's test part.
+
+    Args:
+        encoder: None for the plain features.
+        dataset: a task; the kind of its target and its metric say how it is probed.
+        seed: names the validation part and the draws of the few labels, or the benchmark's order of samples.
+        draws: how many times the few labels are drawn.
+        protocol: the default probe, or the DABS benchmark's own head.
 
     Raises:
-        UserError: the data set has no test part or no classes.
+        UserError: the data set has no test part or no labels.
     """
-    dataset.check_classes("task")
+    target = dataset.spec.target
+    if target is None:
+        raise UserError(f"task: {dataset.name} has no labels; give a data set with some")
+    if dataset.metric not in SCORED_BY[target.kind]:
+        known = " or ".join(SCORED_BY[target.kind])
+        raise UserError(f"task: {dataset.name} has a target of kind {target.kind}, which is scored by {known}")
     for part in ("train", "test"):
         if part not in dataset.parts:
             raise UserError(f"task: {dataset.name} has no {part} part; a probe needs both train and test")
-    features, labels = {}, {}
-    for part in ("train", "test"):
-        batch = dataset.held(part)
-        features[part] = raw(batch) if encoder is None else extract(encoder, batch)
-        labels[part] = labels_of(batch)
-    return score(features["train"], labels["train"], features["test"], labels["test"], seed=seed, draws=draws)
+    parts = dataset.parts["train"], dataset.parts["test"]
+    train, test = plain(dataset.spec.inputs, *parts) if encoder is None else (extract(encoder, one) for one in parts)
+    taught, asked = (targets_of(one, target.kind) for one in parts)
+    if protocol == "dabs":
+        return score_benchmark(
+            train, taught, test, asked, target=target, metric=dataset.metric, batch=dataset.batch, seed=seed
+        )
+    if dataset.metric == "accuracy":
+        return score(train, taught.astype(np.int64), test, asked.astype(np.int64), seed=seed, draws=draws)
+    return score_values(train, taught, test, asked, metric=dataset.metric, seed=seed)
 
 
 def result_lines(
@@ -91,7 +115,7 @@ def result_lines(
             "draw": one.draw,
             "metric": one.metric,
             "value": one.value,
-            "samples": len(dataset.held("test").ids),
+            "samples": len(dataset.parts["test"].ids),
             "seconds": round(seconds, 3),
             "status": "ok",
             "config_hash": config_hash,
@@ -113,18 +137,20 @@ def show(lines: Sequence[dict[str, Any]]) -> None:
     for line in lines:
         place = line["task"], line["method"], line["head"]
         drawn.setdefault(place, {}).setdefault(line["labels"], []).append(line["value"])
+    metrics = {line["metric"].split("_")[1] for line in lines}
+    scored_by = metrics.pop() if len(metrics) == 1 else "value"
     if not is_drawn():
         rows = [
             [*place, labels, f"{fmean(values):.4f}", f"{stdev(values):.4f}" if len(values) > 1 else ""]
             for place, numbers in drawn.items()
             for labels, values in numbers.items()
         ]
-        write_table(("task", "method", "head", "labels", "accuracy", "spread_draws"), rows)
+        write_table(("task", "method", "head", "labels", scored_by, "spread_draws"), rows)
         return
     counts = list(dict.fromkeys(line["labels"] for line in lines))
     table = [
-        [*place, *(f"{100 * fmean(values):.1f}" for values in map(numbers.__getitem__, counts))]
+        [*place, *(f"{100 * fmean(numbers[count]):.1f}" if count in numbers else "" for count in counts)]
         for place, numbers in drawn.items()
     ]
     write_table(("task", "method", "head", *counts), table, text_columns=3)
-    tell("Accuracy in percent, by the number of labels a class; few labels: the mean over draws.")
+    tell(f"{scored_by.capitalize()} times 100, by the number of labels a class; few labels: the mean over draws.")
