@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from randquant.bench import grid, maps, quickstart
-from randquant.bench.grid import Plan, run_grid
+from randquant.bench.grid import Plan, Task, run_grid
 from randquant.bench.maps import flat, write_maps
 from randquant.bench.quickstart import METHODS, plans
 from randquant.bench.views import draw, write_views
@@ -51,7 +51,8 @@ def plan(folder: Path, method: str, *, seed: int = 0, **settings: Any) -> Plan:
         quiet=True,
         **{"steps": 2, **settings},
     )
-    return Plan("test", squares(), method, seed, None if method == "raw" else training)
+    task = Task("squares", "images", squares)
+    return Plan("test", task, method, seed, None if method == "raw" else training)
 
 
 def lines_of(results: Path) -> list[dict[str, Any]]:
@@ -160,7 +161,7 @@ def test_an_interruption_passes_through_and_leaves_whole_cells(tmp_path: Path, m
 def test_an_interrupted_training_goes_on_where_it_stopped(tmp_path: Path, trained: list[str]) -> None:
     wanted = plan(tmp_path, "rq")
     assert wanted.training
-    grid.train(wanted.training, wanted.dataset)  # trained, but killed before it was probed
+    grid.train(wanted.training, wanted.task.open())  # trained, but killed before it was probed
     trained.clear()
     run_grid([wanted], tmp_path / "results.jsonl", quiet=True)
     assert trained == ["rq-seed0 resumed"]
@@ -212,7 +213,7 @@ def test_maps_are_of_the_features_and_are_kept(tmp_path: Path, monkeypatch: pyte
     run_grid(cells, tmp_path / "results.jsonl", quiet=True)
     path = tmp_path / "maps.json"
     write_maps(cells, path)
-    batch = cells[0].dataset.parts["test"]
+    batch = cells[0].task.open().parts["test"]
     assert np.array_equal(mapped[0], raw(batch))
     assert np.array_equal(mapped[1], extract(Run.open(tmp_path / "rq-seed0").encoder(), batch))
     content = json.loads(path.read_text())

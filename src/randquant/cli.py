@@ -27,6 +27,7 @@ import tyro
 from randquant import __version__, process
 from randquant.errors import UserError
 from randquant.settings import (
+    BenchSettings,
     FinetuneSettings,
     PretrainSettings,
     ProbeSettings,
@@ -50,6 +51,7 @@ COMMANDS = {
     "pretrain": Command(PretrainSettings, "pretrain", "train"),
     "probe": Command(ProbeSettings, "probe", "probe"),
     "finetune": Command(FinetuneSettings, "finetune", "finetune"),
+    "bench": Command(BenchSettings, "bench", "bench"),
     "report": Command(ReportSettings, "report", "report"),
 }
 

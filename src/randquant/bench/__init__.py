@@ -1,6 +1,7 @@
 """A grid of (task, method, seed) in, result lines out; and the main job, which also draws and reports."""
 
-from randquant.bench.grid import Plan, run_grid
+from randquant.bench.grid import Plan, Task, run_grid
 from randquant.bench.quickstart import quickstart
+from randquant.bench.suite import bench
 
-__all__ = ["quickstart", "Plan", "run_grid"]
+__all__ = ["bench", "quickstart", "Plan", "Task", "run_grid"]

@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,25 @@ from randquant.probe.score import FEW, NEIGHBOURS, PENALTIES
 from randquant.probe.task import config_hash
 from randquant.report.results import Cell, newest_runs
 from randquant.run import Run
-from randquant.settings import PretrainSettings
+from randquant.settings import PretrainSettings, Protocol
 
 DRAWS = 5  # of the few labels
+
+
+@dataclass(frozen=True)
+class Task:
+    """A data set with labels, opened when a cell needs it.
+
+    Args:
+        name, domain: as the catalogue has them.
+        open: gives the data set.
+        source: gives what the encoder is trained on; None for the task itself.
+    """
+
+    name: str
+    domain: str
+    open: Callable[[], Dataset]
+    source: Callable[[], Dataset] | None = None
 
 
 @dataclass(frozen=True)
@@ -40,26 +56,30 @@ class Plan:
 
     Args:
         suite: where the cell belongs.
-        dataset: the task, and what is trained on.
+        task: what is probed.
         method, seed: the method's name; `raw` trains and encodes nothing.
-        training: how the encoder is trained; None for `raw`.
+        training: how the encoder is trained; None for `raw`. Cells whose trainings have one folder share the encoder.
+        protocol: how features are probed.
     """
 
     suite: str
-    dataset: Dataset
+    task: Task
     method: str
     seed: int
     training: PretrainSettings | None
+    protocol: Protocol = "default"
 
     @property
     def cell(self) -> Cell:
         """Its name in the results."""
-        return Cell(self.suite, self.dataset.name, self.method, self.seed)
+        return Cell(self.suite, self.task.name, self.method, self.seed)
 
     @property
     def config_hash(self) -> str:
         """Names all settings that its numbers depend on."""
-        probing = {"few": FEW, "neighbours": NEIGHBOURS, "penalties": PENALTIES, "draws": DRAWS}
+        probing: dict[str, Any] = {"few": FEW, "neighbours": NEIGHBOURS, "penalties": PENALTIES, "draws": DRAWS}
+        if self.protocol != "default":
+            probing = {"protocol": self.protocol}
         training = None if self.training is None else self.training.decisive()
         return config_hash({**self.cell._asdict(), "training": training, "probe": probing})
 
@@ -83,7 +103,7 @@ def run_grid(plans: Sequence[Plan], results: Path, *, quiet: bool = False) -> li
     standing = newest_runs(results)
     failed = []
     for number, plan in enumerate(plans, start=1):
-        name = f"{number}/{len(plans)}  {plan.method}, seed {plan.seed} on {plan.dataset.name}"
+        name = f"{number}/{len(plans)}  {plan.method}, seed {plan.seed} on {plan.task.name}"
         kept = standing.get(plan.cell, [])
         if any(line["status"] == "ok" and line.get("config_hash") == plan.config_hash for line in kept):
             console.print(f"{name}: finished before, skipped")
@@ -102,11 +122,12 @@ def run_grid(plans: Sequence[Plan], results: Path, *, quiet: bool = False) -> li
 def measure(plan: Plan) -> list[dict[str, Any]]:
     """Train and probe one cell: its result lines."""
     start = time.perf_counter()
-    scores = score_task(trained_encoder(plan), plan.dataset, seed=plan.seed, draws=DRAWS)
+    encoder, dataset = trained_encoder(plan), plan.task.open()
+    scores = score_task(encoder, dataset, seed=plan.seed, draws=DRAWS, protocol=plan.protocol)
     return result_lines(
         scores,
         suite=plan.suite,
-        dataset=plan.dataset,
+        dataset=dataset,
         method=plan.method,
         seed=plan.seed,
         seconds=time.perf_counter() - start,
@@ -115,7 +136,7 @@ def measure(plan: Plan) -> list[dict[str, Any]]:
 
 
 def trained_encoder(plan: Plan) -> nn.Module | None:
-    """The encoder of a cell, trained now, or further where a training with the same settings was interrupted."""
+    """The encoder of a cell, trained now, or further where a training with the same settings stopped or has ended."""
     if plan.training is None:
         return None
     settings = plan.training
@@ -123,7 +144,7 @@ def trained_encoder(plan: Plan) -> nn.Module | None:
         settings = dataclasses.replace(settings, resume=True)
     elif settings.out.exists():
         shutil.rmtree(settings.out)  # a cell's own folder, of settings that no longer hold
-    return train(settings, plan.dataset).encoder()
+    return train(settings, (plan.task.source or plan.task.open)()).encoder()
 
 
 def _began_with(settings: PretrainSettings) -> bool:
@@ -140,8 +161,8 @@ def _failure(plan: Plan, error: Exception, seconds: float) -> dict[str, Any]:
     """A line that says what broke, in one line, and where, in full."""
     return {
         "suite": plan.suite,
-        "domain": plan.dataset.domain,
-        "task": plan.dataset.name,
+        "domain": plan.task.domain,
+        "task": plan.task.name,
         "method": plan.method,
         "seed": plan.seed,
         **dict.fromkeys(("head", "labels", "draw", "metric", "value", "samples")),

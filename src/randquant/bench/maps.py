@@ -27,7 +27,7 @@ _SAMPLES = 2000  # at most; more would be slow to make and to look at
 
 def write_maps(plans: Sequence[Plan], path: Path) -> None:
     """Map the features of every plan, which are of one data set; a map made before with the same settings is kept."""
-    dataset = plans[0].dataset
+    dataset = plans[0].task.open()
     batch = dataset.held("test").take(slice(_SAMPLES))
     assert batch.target is not None
     before = _read(path)

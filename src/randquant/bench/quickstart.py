@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from randquant import report
-from randquant.bench.grid import Plan, run_grid
+from randquant.bench.grid import Plan, Task, run_grid
 from randquant.bench.maps import write_maps
 from randquant.bench.views import write_views
 from randquant.data import open_data
@@ -47,7 +47,7 @@ def quickstart(settings: QuickstartSettings) -> Path:
         drawable = [plan for plan in planned if plan.seed == settings.seed and plan not in failed]
         if drawable:
             write_maps(drawable, out / "maps.json")
-        write_views(planned[0].dataset, out / "views.json", bins=METHODS["rq"].bins)
+        write_views(planned[0].task.open(), out / "views.json", bins=METHODS["rq"].bins)
     except OSError as error:
         raise UserError(f"out: cannot write in {out} ({error.strerror}); name a folder you may write to") from error
     page = report.write(out, out / "report.html")
@@ -70,6 +70,7 @@ def quickstart(settings: QuickstartSettings) -> Path:
 def plans(settings: QuickstartSettings) -> Iterator[Plan]:
     """Every cell, a seed after the other, so that an interrupted grid has whole seeds."""
     dataset = open_data(DATA)
+    task = Task(dataset.name, dataset.domain, lambda: dataset)
     for seed in range(settings.seed, settings.seed + settings.seeds):
         for method, details in METHODS.items():
             training = None
@@ -79,12 +80,13 @@ def plans(settings: QuickstartSettings) -> Iterator[Plan]:
                     method=method,
                     out=settings.out / "runs" / f"{method}-seed{seed}",
                     steps=settings.steps,
+                    batch=dataset.batch,
                     seed=seed,
                     method_details=details,
                     device=settings.device,
                     quiet=settings.quiet,
                 )
-            yield Plan("quickstart", dataset, method, seed, training)
+            yield Plan("quickstart", task, method, seed, training)
 
 
 def _elsewhere(settings: QuickstartSettings) -> str:

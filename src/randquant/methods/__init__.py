@@ -52,7 +52,7 @@ METHODS: dict[str, Callable[[Encoder, Chain, MethodSettings], nn.Module]] = {
 }
 UNTRAINED = "none"  # the random encoder: there is nothing to train
 
-__all__ = ["Loss", "Method", "Chain", "METHODS", "PARTNERS", "UNTRAINED", "make_method"]
+__all__ = ["Loss", "Method", "Chain", "METHODS", "PARTNERS", "UNTRAINED", "make_method", "words_of"]
 
 
 def make_method(name: str, encoder: Encoder, settings: MethodSettings) -> nn.Module:
@@ -66,13 +66,23 @@ def make_method(name: str, encoder: Encoder, settings: MethodSettings) -> nn.Mod
     Raises:
         UserError: a word of the name is unknown, or the method has no use for such samples or such an encoder.
     """
+    words = words_of(name)
+    chain = sum((PARTNERS[word](encoder.spec, settings) for word in words if word in PARTNERS), Chain())
+    if chain.embeddings:
+        transformer(encoder, "a partner", "changes")
+    return METHODS[words[-1]](encoder, chain, settings)
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a method's name, its partners first.
+
+    Raises:
+        UserError: one of them is unknown, or stands there twice.
+    """
     words = name.split("+")
     if words[-1] not in METHODS or any(word not in PARTNERS for word in words[:-1]):
         known = f"{UNTRAINED}, {', '.join(METHODS)}, or one of these after {' or '.join(PARTNERS)}, such as crop+rq"
         raise UserError(f"method: got {name!r}, must be one of: {known}")
     if len(set(words)) < len(words):
         raise UserError(f"method: got {name!r}, must name each partner once; a second one would draw the same numbers")
-    chain = sum((PARTNERS[word](encoder.spec, settings) for word in words if word in PARTNERS), Chain())
-    if chain.embeddings:
-        transformer(encoder, "a partner", "changes")
-    return METHODS[words[-1]](encoder, chain, settings)
+    return words
