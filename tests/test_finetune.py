@@ -23,9 +23,12 @@ from randquant.finetune import compare, finetune, loop
 from randquant.finetune.labels import labelled
 from randquant.finetune.layers import layer_groups
 from randquant.finetune.loop import Classifier, fit, judge
+from randquant.finetune.outcome import METRIC
 from randquant.finetune.words import sentence
 from randquant.pretrain import pretrain, train
 from randquant.probe.score import PENALTIES, cut, draw_few, logistic, standardise
+from randquant.report import write
+from randquant.report.looks import looks as looks_of
 from randquant.report.results import read
 from randquant.run import Run
 from randquant.settings import FinetuneSettings, PretrainSettings
@@ -147,6 +150,26 @@ def test_without_a_validation_part_all_steps_are_made() -> None:
     assert fitted(settings(steps=7, patience=1), NONE)[1][-1]["step"] == 7
 
 
+class Breaks(nn.Module):
+    """Its features are 0 and finite until a step is made: the root has no slope at 0, so the gradient is no number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.zeros(4))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        return (self.scale * values.flatten(1)[:, :4].abs()).sqrt()
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_weights_that_the_last_step_broke_are_told_in_one_line(part: str) -> None:
+    """The loss of the step is finite; only a look at the weights after it tells, with a validation part or without."""
+    validation = NONE if part == "train" else TINY.held("test")
+    classifier = Classifier(ForeignEncoder(Breaks(), DIGITS.spec, width=4), 10, 2)
+    with pytest.raises(UserError, match=r"^learning_rate: the loss became nan by step 1 with 0\.001; [^\n]*$"):
+        fit(classifier, TINY.held("train"), validation, settings(steps=1, warmup=0.0))
+
+
 def test_same_seed_same_bits_and_another_generator_is_left_alone() -> None:
     with_dropout = Classifier(make_encoder(DIGITS.spec, SMALL, 1), 10, 2)
     fit(with_dropout, TINY.held("train"), TINY.held("test"), settings())
@@ -254,6 +277,45 @@ def test_pretrained_and_fine_tuned_end_to_end(run: Run, tmp_path: Path, capfd: p
     assert accuracy == next(
         line["value"] for line in results.scores if (line["method"], line["labels"]) == ("rq", "all")
     )
+
+
+def test_a_report_names_the_heading_and_the_encoder_from_scratch(tmp_path: Path) -> None:
+    asked = {"suite": "finetune", "domain": "images", "task": "digits", "head": "finetune", "labels": "all"}
+    values = {"rq": 0.9, "scratch": 0.8, "raw": 0.7}
+    rows = [
+        {**asked, "method": method, "seed": 0, "draw": 0, "metric": METRIC, "value": value, "status": "ok"}
+        for method, value in values.items()
+    ]
+    (tmp_path / "results.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    page = write(tmp_path, tmp_path / "report.html")
+    text = page.with_suffix(".md").read_text()
+    told, *_ = text.splitlines()
+    assert told == "# RQ beats the plain rows with all labels."
+    table = [line for line in text.splitlines() if line.startswith("|")][:5]
+    assert table[0] == "| | Fine-tuned, all |"
+    assert [row.split("|")[1].strip() for row in table[2:]] == ["Raw pixels", "From scratch", "RQ"]
+    assert 'class="head">Fine-tuned</th>' in page.read_text()
+    assert "Fine-tuned: no plain row wins; RQ leads with all labels." in text
+
+
+def test_from_scratch_has_a_look_of_its_own() -> None:
+    names = ["raw", "none", "scratch", "emix", "rq", "crop+rq", "a", "b", "c", "d", "e"]  # five take spare colours
+    seen = looks_of(names)
+    for shade in ("light", "dark"):
+        assert len({getattr(look, shade) for look in seen.values()}) == len(names)
+    assert {seen["scratch"].dash, seen["scratch"].marker}.isdisjoint(
+        {one for name, look in seen.items() if name != "scratch" for one in (look.dash, look.marker)}
+    )
+    light, dark = (luminance(colour) for colour in (seen["scratch"].light, seen["scratch"].dark))
+    assert (luminance("#fcfcfa") + 0.05) / (light + 0.05) >= 3
+    assert (dark + 0.05) / (luminance("#141518") + 0.05) >= 3
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of WCAG 2."""
+    parts = (int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def test_fine_tuning_learns(run: Run) -> None:

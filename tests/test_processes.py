@@ -1,12 +1,14 @@
-"""Two processes under torchrun train what one trains, and go on where one stopped; what only the whole loop can show.
+"""Two processes under torchrun train what one trains, on one host and on two, and go on where one stopped.
 
-The methods themselves are compared in test_world.py.
+Only the whole loop can show it; the methods themselves are compared in test_world.py.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,10 +24,16 @@ from randquant.errors import UserError
 from randquant.pretrain import train
 from randquant.run import Run
 from randquant.settings import EncoderSettings, MethodSettings, PretrainSettings
+from two_hosts import CABLE, NoHosts, two_hosts
 
 STEPS = 20
 SIZES = EncoderSettings(width=16, depth=2, heads=2, head_width=8, mlp_width=32)
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+
+
+WORDS = """--method crop+rq+mocov3 --hidden 32 --projection 16 --momentum 0.9 --width 16 --depth 2 --heads 2
+    --head-width 8 --mlp-width 32 --optimizer sgd --learning-rate 0.05 --clip 5 --device cpu --quiet
+    --batch 100 --accumulate 2 --log-every 1 --watch-every 10"""  # the same `settings`, as a user writes them
 
 
 def settings(out: Path, **changes: Any) -> PretrainSettings:
@@ -91,6 +99,43 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
     if len(losses(stopped)) < STEPS:
         assert said.count("interrupted after step") == 1, said
     assert_close(train(replace(given, resume=True)), whole)
+
+
+@pytest.mark.soak
+def test_two_hosts_train_what_one_process_trains(tmp_path: Path) -> None:
+    """The lines of docs/training.md, each on a host of its own; the first alone writes, to a disk that both see."""
+    out = tmp_path / "two"
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc_per_node", "1"),
+        *("--rdzv_backend", "c10d", "--rdzv_endpoint", "first-machine:29500"),
+        *("-m", "randquant", "pretrain", "digits", "--steps", str(STEPS), *WORDS.split(), "--out", str(out)),
+    ]
+    surroundings = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": CABLE}
+    with contextlib.ExitStack() as closing:
+        try:
+            hosts = closing.enter_context(two_hosts(tmp_path))
+        except NoHosts as error:
+            pytest.skip(f"no network namespaces here: {error}")
+        processes = []
+        for enter in hosts.values():
+            process = subprocess.Popen(
+                [*enter, *command],
+                env=surroundings,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                cwd=tmp_path,
+            )
+            closing.callback(process.wait)
+            closing.callback(process.terminate)  # a host that is left alone waits for the other
+            processes.append(process)
+        said = [process.communicate(timeout=240)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], "\n".join(said)
+    ranks = [re.findall(r"GLOBAL_RANK: (\d), MEMBER: (\d)/2", text) for text in said]
+    assert sorted(ranks) == [[("0", "1")], [("1", "2")]]  # one process on each
+    run, one = Run.open(out), settings(tmp_path / "one")
+    assert PretrainSettings.from_dict(run.config["settings"]) == replace(one, out=out)
+    assert_close(run, train(one))
 
 
 @pytest.mark.parametrize("batch", [101, 2])

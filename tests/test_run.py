@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
 
+from randquant import __version__
+from randquant.data import open_data
 from randquant.encoder import make_encoder
 from randquant.errors import UserError
+from randquant.pretrain import pretrain
 from randquant.run import Run
 from samples import SMALL, SPECS, sample
 
@@ -66,6 +70,72 @@ def test_the_encoder_gives_equal_features_in_a_fresh_process(kind: str, tmp_path
     subprocess.run([sys.executable, "-c", code, str(run.path), str(tmp_path / "expected.pt")], check=True)
 
 
+class Tied(nn.Module):
+    """A module of one's own: two layers share one weight, and a norm holds running means and a count."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm1d(64)
+        self.first, self.second = nn.Linear(64, 64), nn.Linear(64, 64)
+        self.second.weight = self.first.weight
+
+    def forward(self, values: Tensor) -> Tensor:
+        features: Tensor = self.second(self.first(self.norm(values.flatten(1))).relu())
+        return features
+
+
+def test_a_module_of_ones_own_gives_equal_features_in_a_fresh_process(tmp_path: Path) -> None:
+    digits, module = open_data("digits"), Tied()
+    before = module.first.weight.detach().clone()
+    run = pretrain(
+        digits, encoder=module, method="rq", out=tmp_path / "run", steps=3, batch=64, device="cpu", quiet=True
+    )
+    assert not torch.equal(module.first.weight, before)  # trained in place
+    inputs = digits.held("test").take(torch.arange(5)).inputs
+    with torch.no_grad():
+        torch.save([inputs, module.eval()(*inputs)], tmp_path / "expected.pt")
+    code = (
+        "import sys, torch; from randquant.run import Run; from test_run import Tied; torch.set_num_threads(1)\n"
+        "inputs, features = torch.load(sys.argv[2], weights_only=True)\n"
+        "module = Tied(); encoder = Run.open(sys.argv[1]).encoder(module)\n"
+        "assert module.second.weight is module.first.weight and encoder.width == 64 and not module.training\n"
+        "torch.testing.assert_close(encoder(inputs), features, rtol=0, atol=1e-6)\n"
+    )
+    words = [sys.executable, "-c", code, str(run.path), str(tmp_path / "expected.pt")]
+    subprocess.run(words, check=True, cwd=Path(__file__).parent)
+
+
+@pytest.mark.parametrize("made_by", ["99.0.0", None])
+def test_a_run_of_another_version_is_not_gone_on_with(made_by: str | None, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    given = {"out": out, "method": "rq", "steps": 2, "batch": 64, "encoder": SMALL, "device": "cpu", "quiet": True}
+    run = pretrain("digits", **given)
+    run.check_version()
+    config = json.loads((out / "config.json").read_text())
+    config["versions"] = {} if made_by is None else {"randquant": made_by}
+    (out / "config.json").write_text(json.dumps(config))
+    said = f"run: {out} was made by randquant {made_by}, and this is {__version__}; continue it with that version"
+    with pytest.raises(UserError) as caught:
+        run.check_version()
+    assert one_line(caught).startswith(said)
+    with pytest.raises(UserError) as caught:
+        pretrain("digits", **given, resume=True)
+    assert one_line(caught).startswith(said)
+
+
+def test_a_run_with_a_plain_old_state_is_not_gone_on_with(tmp_path: Path) -> None:
+    """States had no step in their name once: such a one is not taken for no state, or the training would start anew."""
+    out = tmp_path / "run"
+    given = {"out": out, "method": "rq", "steps": 2, "batch": 64, "encoder": SMALL, "device": "cpu", "quiet": True}
+    run = pretrain("digits", **given)
+    (state,) = out.glob("state-*.pt")
+    state.rename(out / "state.pt")
+    logged = run.metrics()
+    with pytest.raises(UserError, match=rf"^run: {out} holds no state that this version can continue; start anew"):
+        pretrain("digits", **given, resume=True)
+    assert run.metrics() == logged
+
+
 def test_a_run_is_not_written_over(tmp_path: Path) -> None:
     Run.create(tmp_path / "run", CONFIG)
     with pytest.raises(UserError, match=r"out: .* holds a run already; continue it with --resume") as caught:
@@ -107,6 +177,23 @@ def test_missing_and_damaged_files_are_said_in_one_line(tmp_path: Path) -> None:
     (other / "encoder.safetensors").replace(tmp_path / "encoder.safetensors")
     with pytest.raises(UserError, match=r"encoder\.safetensors"):
         run.encoder()
+
+
+def test_what_a_killed_process_left_half_written_does_no_harm(tmp_path: Path) -> None:
+    names = ("config.json", "metrics.jsonl", "encoder.json", "encoder.safetensors")
+    for name in names:
+        (tmp_path / f"{name}.part").write_bytes(b"half" * 10**5)  # longer than what will be written
+    run = Run.create(tmp_path, CONFIG)
+    encoder = make_encoder(SPECS["1d"], SMALL, seed=0)
+    run.save_encoder(encoder)
+    run.log({"step": 1})
+    run.rewind(1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+    again = Run.open(tmp_path)
+    assert again.config["settings"] == CONFIG["settings"]
+    assert again.metrics() == [{"step": 1}]
+    for name, value in again.encoder().state_dict().items():
+        assert torch.equal(value, encoder.state_dict()[name])
 
 
 def test_an_unwritable_folder_is_said_in_one_line(tmp_path: Path) -> None:

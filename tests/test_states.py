@@ -128,6 +128,50 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path) -> None:
     assert restored(run) == (5, 5.0)
 
 
+def test_what_a_killed_process_left_half_written_does_no_harm(tmp_path: Path) -> None:
+    run = run_with(tmp_path, 5)
+    for step in (7, 10):
+        (run.path / f"state-{step:09}.pt.part").write_bytes(b"half" * 10**5)  # longer than what will be written
+    assert restored(run) == (5, 5.0)
+    run.save_state({"step": 10, "part": part(10).state_dict()}, 10)
+    assert files(run) == ["state-000000005.pt", "state-000000010.pt"]
+    assert restored(run) == (10, 10.0)
+
+
+@pytest.mark.parametrize("way", ["gone", "a file"])
+def test_a_folder_that_is_no_folder_any_more(way: str, tmp_path: Path) -> None:
+    """Permission bits do not bind root, so that the folder is taken away; it comes back as a disk does."""
+    run = run_with(tmp_path, 5)
+    away = run.path.rename(tmp_path / "away")
+    if way == "a file":
+        run.path.touch()
+    with pytest.raises(UserError, match=rf"^out: {run.path} cannot be written \([^\n]*; make room there[^\n]*$"):
+        run.save_state({"step": 10, "part": part(10).state_dict()}, 10)
+    run.path.unlink(missing_ok=True)
+    away.rename(run.path)
+    assert files(run) == ["state-000000005.pt"]
+    assert restored(run) == (5, 5.0)
+
+
+def test_a_disk_that_became_read_only(tmp_path: Path) -> None:
+    """The folder is mounted on itself, for reading only, in a process that has its own list of mounts."""
+    mounted = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"']
+    run = run_with(tmp_path, 5)
+    if subprocess.run([*mounted, run.path, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this user may not mount")
+    code = (
+        "import sys, torch; from randquant.run import Run; from randquant.errors import UserError\n"
+        "try: Run.open(sys.argv[1]).save_state({'step': 10, 'part': torch.zeros(9)}, 10)\n"
+        "except UserError as error: print(error)"
+    )
+    words = [*mounted, run.path, sys.executable, "-B", "-c", code, run.path]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"out: {run.path} cannot be written (Read-only file system); make room"), done.stderr
+    assert done.stdout.count("\n") == 1
+    assert files(run) == ["state-000000005.pt"]
+    assert restored(run) == (5, 5.0)
+
+
 def test_a_state_is_on_disk_before_it_takes_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = run_with(tmp_path, 5)
     done: list[str] = []

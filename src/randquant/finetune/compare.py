@@ -9,15 +9,12 @@ at once a training, at its end.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
 from rich.console import Console
 from torch import nn
@@ -27,20 +24,19 @@ from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder
 from randquant.errors import UserError
 from randquant.finetune.labels import Labelled, labelled
 from randquant.finetune.loop import Classifier, fit, judge
+from randquant.finetune.outcome import METRIC, Outcome, prepare
 from randquant.finetune.words import RAW, SCRATCH, sentence
 from randquant.methods import PARTNERS, Chain
 from randquant.pretrain.feed import check_finite
 from randquant.pretrain.processes import under_torchrun
-from randquant.probe import Score, labels_of, raw, result_lines
-from randquant.probe.score import FEW, PENALTIES, Features, Labels, choose_penalty, logistic, standardise
-from randquant.probe.task import config_hash, show
+from randquant.probe import Score, labels_of, raw
+from randquant.probe.score import PENALTIES, Features, Labels, choose_penalty, logistic, standardise
+from randquant.probe.task import show
 from randquant.quantize.draw import torch_seed
-from randquant.run import Run, files
+from randquant.run import Run
 from randquant.settings import FinetuneSettings, PretrainSettings
 from randquant.spec import Spec
 from randquant.terminal import is_drawn, remark, tell
-
-METRIC = "finetune_accuracy"
 
 
 def finetune(
@@ -71,7 +67,7 @@ def finetune(
     check(dataset, pretrained.spec)
     chain = make_chain(settings.augment, dataset.spec, began)
     if settings.out is not None:
-        _prepare(settings.out)
+        prepare(settings.out)
 
     train, test = dataset.held("train"), dataset.held("test")
     labels, test_labels = labels_of(train), labels_of(test)
@@ -104,20 +100,10 @@ def finetune(
         where = "all labels" if some.name == "all" else f"labels a class: {some.name}, draw {some.draw + 1}"
         console.print(f"{where}: {', '.join(told)}", markup=False)
 
-    found = []
-    for row, some_scores in scores.items():
-        hashed = config_hash({**settings.decisive(), "few": FEW, "penalties": PENALTIES, "method": row})
-        found += result_lines(
-            some_scores,
-            suite="finetune",
-            dataset=dataset,
-            method=row,
-            seed=seed,
-            seconds=seconds[row],
-            config_hash=hashed,
-        )
+    outcome = Outcome(settings, run, dataset, scores, seconds, classifier, lines)
     if settings.out is not None:
-        _save(settings, settings.out, run, dataset, found, classifier, lines)
+        outcome.save(settings.out)
+    found = outcome.result_lines()
     if not settings.quiet:
         show(found)
         (tell if is_drawn() else remark)(sentence(found, method))
@@ -175,44 +161,3 @@ def _read(features: Features, labels: Labels, some: Labelled) -> Any:
         teaching, validation = some.teaching, some.validation
         penalty = choose_penalty(features[teaching], labels[teaching], features[validation], labels[validation])
     return logistic(features[some.rows], labels[some.rows], penalty)
-
-
-def _prepare(out: Path) -> None:
-    """Find out before any training whether the folder will do.
-
-    Raises:
-        UserError: it holds a run or results, or cannot be written.
-    """
-    for name in ("config.json", "results.jsonl"):
-        if (out / name).exists():
-            raise UserError(f"out: {out} holds a {name} already; name another folder")
-    with files.writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-
-
-def _save(
-    settings: FinetuneSettings,
-    out: Path,
-    run: Run,
-    dataset: Dataset,
-    found: list[dict[str, Any]],
-    classifier: Classifier,
-    lines: list[dict[str, Any]],
-) -> None:
-    """Results, and the classifier that all labels have trained: a run directory that probe and finetune take too."""
-    began = run.config["settings"]
-    config = {
-        "settings": {**began, "method": f"{began['method']}+finetune", "out": str(out)},
-        "finetune": settings.to_dict(),
-        "spec": dataset.spec.to_dict(),
-        "classes": list(dataset.classes),
-    }
-    tuned = Run.create(out, config)
-    tuned.save_encoder(classifier.encoder)
-    head = {name: value.detach().cpu() for name, value in classifier.head.state_dict().items()}
-    files.replace(out / "head.safetensors", lambda file: file.write(safetensors.torch.save(head)))
-    for line in lines:
-        tuned.log(line)
-    files.replace(
-        out / "results.jsonl", lambda file: file.write("".join(json.dumps(one) + "\n" for one in found).encode())
-    )

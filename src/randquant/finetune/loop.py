@@ -66,7 +66,7 @@ def fit(classifier: Classifier, teaching: Batch, validation: Batch, settings: Fi
         `validation_loss`.
 
     Raises:
-        UserError: the loss stopped being a number.
+        UserError: the loss stopped being a number, also that of the last weights.
     """
     fabric = launch(settings.device, settings.precision, settings.batch)
     optimizer = torch.optim.AdamW(layer_groups(classifier.encoder, classifier.head, settings))
@@ -91,15 +91,12 @@ def fit(classifier: Classifier, teaching: Batch, validation: Batch, settings: Fi
             if done % settings.evaluate_every and done < settings.steps:
                 continue
             line = {"step": done, "loss": loss.item()}
-            if not math.isfinite(line["loss"]):
-                raise UserError(
-                    f"learning_rate: the loss became {line['loss']} by step {done} with {settings.learning_rate:g}; "
-                    "take a smaller one"
-                )
+            _check(line["loss"], done, settings)
             lines.append(line)
             if len(validation.ids) == 0:
                 continue
             accuracy, validation_loss = judge(classifier, validation)
+            _check(validation_loss, done, settings)
             line |= {"validation_accuracy": accuracy, "validation_loss": validation_loss}
             late += 1
             if (accuracy, -validation_loss) > best:
@@ -107,10 +104,24 @@ def fit(classifier: Classifier, teaching: Batch, validation: Batch, settings: Fi
                 kept = {name: value.clone() for name, value in classifier.state_dict().items()}
             elif late >= settings.patience:
                 break
-    if kept is not None:
+    if kept is None:  # no loss has seen the weights of the last step
+        _check(judge(classifier, teaching)[1], settings.steps, settings)
+    else:
         classifier.load_state_dict(kept)
     classifier.eval()
     return lines
+
+
+def _check(loss: float, step: int, settings: FinetuneSettings) -> None:
+    """Stop a training whose weights are lost.
+
+    Raises:
+        UserError: the loss is not finite.
+    """
+    if not math.isfinite(loss):
+        raise UserError(
+            f"learning_rate: the loss became {loss} by step {step} with {settings.learning_rate:g}; take a smaller one"
+        )
 
 
 def judge(classifier: Classifier, samples: Batch) -> tuple[float, float]:

@@ -1,14 +1,14 @@
 """A method's name in, how a reader sees it out: its words, its colour on light and on dark paper, its stroke.
 
 Every colour has a contrast of at least 3 with its paper. Strokes and markers differ too, and lines carry their names,
-so that colour is never alone in telling. Plain rows are grey.
+so that colour is never alone in telling. Plain rows are grey, or nearly.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-PLAIN = ("raw", "none")  # nothing is learned in these rows
+PLAIN = ("raw", "none", "scratch")  # nothing is learned without labels in these rows
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Look:
 _LOOKS = {
     "raw": Look("Raw values", "raw values", "#5f6673", "#a9b1bd", "--", "s", plural=True),
     "none": Look("Random encoder", "the random encoder", "#838a97", "#7d8592", ":", "D"),
+    "scratch": Look("From scratch", "the encoder from scratch", "#7d6b58", "#a8937c", "-.", "X"),
     "emix": Look("e-Mix", "e-Mix", "#b07000", "#e0a83c", "-", "^"),
     "rq": Look("RQ", "RQ", "#0f62b4", "#66b0f5", "-", "o"),
     "crop+rq": Look("crop + RQ", "crop + RQ", "#b8342f", "#f5857c", "-", "v"),
