@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from layouts import images
+from layouts import images, medical
 from layouts.layout import Layout
 from randquant.data import DATASETS, Dataset, open_data
 from randquant.errors import UserError
 
-LAYOUTS: dict[str, Layout] = {**images.LAYOUTS}
+LAYOUTS: dict[str, Layout] = {**images.LAYOUTS, **medical.LAYOUTS}
 READ = [name for name, entry in DATASETS.items() if entry.read is not None and entry.folder]
 BOTH = pytest.mark.parametrize("faithful", [False, True], ids=["correct", "faithful"])
 

@@ -9,13 +9,31 @@ from pathlib import Path
 from randquant.data import digits
 from randquant.data.batch import Dataset
 from randquant.data.cache import cached
-from randquant.data.dabs import cifar10
+from randquant.data.dabs import (
+    aircraft,
+    chestxray8,
+    chexpert,
+    cifar10,
+    cu_birds,
+    dtd,
+    imagenet,
+    traffic_sign,
+    vgg_flower,
+)
 from randquant.data.entry import Entry
 from randquant.errors import UserError
 
 MODULES = (
-    digits,
+    imagenet,
     cifar10,
+    cu_birds,
+    vgg_flower,
+    dtd,
+    traffic_sign,
+    aircraft,
+    chexpert,
+    chestxray8,
+    digits,
 )
 DATASETS: dict[str, Entry] = {entry.name: entry for module in MODULES for entry in module.ENTRIES}
 

@@ -1,23 +1,43 @@
-"""The path of a picture in, its pixels out as the benchmark takes them: squashed to a square, from 0 to 1."""
+"""Files of pictures in, their pixels out as the benchmark takes them: squashed to a square, from 0 to 1."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from randquant.data.items import Items
 from randquant.data.present import reading
+from randquant.errors import UserError
 from randquant.spec import Grid
 
 SIDE = 224
 GRID = Grid(channels=3, size=(SIDE, SIDE), patch=(16, 16))
 
 Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Files:
+    """Paths inside one folder, kept as bytes: a million of them are 50 MB, and go to a worker process at once.
+
+    Args:
+        folder: that they all stand in.
+        names: bytes [N], each path from there on.
+    """
+
+    folder: Path
+    names: NDArray[np.bytes_]
+
+    def __getitem__(self, position: int) -> Path:
+        return self.folder / os.fsdecode(bytes(self.names[position]))
 
 
 @dataclass(frozen=True)
@@ -29,7 +49,7 @@ class Pictures:
         boxes: the part of each that is kept, (left, top, right, bottom) in pixels; None for all of it.
     """
 
-    paths: Sequence[Path]
+    paths: Sequence[Path] | Files
     boxes: Sequence[Box] | None = None
 
     def __call__(self, position: int) -> tuple[Tensor, ...]:
@@ -43,3 +63,35 @@ def pixels(image: Image.Image, box: Box | None = None) -> Tensor:
     colours = image.convert("RGB")
     square = (colours if box is None else colours.crop(box)).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.asarray(square).copy()).permute(2, 0, 1).contiguous()
+
+
+def parts(
+    folder: Path,
+    names: Sequence[str],
+    train: Tensor,
+    target: Tensor,
+    groups: Tensor | None = None,
+    boxes: Sequence[Box] | None = None,
+) -> dict[str, Items]:
+    """The parts "train" and "test" of pictures that are numbered in the order given.
+
+    Args:
+        folder: that the pictures stand in.
+        names: the path of each from there on.
+        train: bool [N], whether it is for training; the others are for testing.
+        target, groups: as `Items` has them, of all N.
+        boxes: as `Pictures` has them, of all N.
+
+    Raises:
+        UserError: one of the two would be empty.
+    """
+    if bool(train.all()) or not bool(train.any()):
+        raise UserError(f"data: {folder} must hold pictures for training and for testing, but lacks one of them")
+    files = np.array([os.fsencode(name) for name in names])
+    found = {}
+    for part, chosen in (("train", train), ("test", ~train)):
+        ids = chosen.nonzero().squeeze(1)
+        kept = None if boxes is None else [boxes[number] for number in ids.tolist()]
+        reader = Pictures(Files(folder, files[ids.numpy()]), kept)
+        found[part] = Items(ids, reader, target[ids], None if groups is None else groups[ids])
+    return found
