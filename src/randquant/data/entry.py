@@ -32,6 +32,25 @@ class Source:
     under: str = ""
 
 
+@dataclass(frozen=True)
+class Package:
+    """Files of a package, fetched by the machine's own client from the registry that it uses.
+
+    Args:
+        client: `pip download --no-deps`, `apt-get download` or `npm pack`.
+        name, version: of the package, exactly.
+        sha256: of the file that the client brings: a wheel or source archive, a Debian package, a tarball.
+        members: what is taken out of it, as patterns of paths inside it such as `usr/share/**/*.gz`; each keeps its
+            path, under the data set's own folder.
+    """
+
+    client: Literal["pip", "apt", "npm"]
+    name: str
+    version: str
+    sha256: str
+    members: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Entry:
     """A data set of the catalogue.
@@ -47,6 +66,8 @@ class Entry:
         licence: the licence or the registration it needs, in a few words.
         obtain: where to get what cannot be fetched, in one line that goes on from "obtain it"; "" where all can.
         sources: what `data get` may fetch.
+        packages: what `data get` fetches through package clients.
+        synthetic: whether its samples are made up here, which every table says.
         needs: names of other entries that must be present, such as a vocabulary.
         metric: what a transfer task is scored by.
         batch: samples of a batch, in the benchmark for its sets.
@@ -67,6 +88,8 @@ class Entry:
     licence: str = ""
     obtain: str = ""
     sources: tuple[Source, ...] = ()
+    packages: tuple[Package, ...] = ()
+    synthetic: bool = False
     needs: tuple[str, ...] = ()
     metric: Metric = "accuracy"
     batch: int = 64
