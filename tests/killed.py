@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import multiprocessing
 import os
@@ -47,7 +48,21 @@ def kill_and_resume(settings: PretrainSettings, step: int, dataset: Dataset | No
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert Run.open(settings.out).metrics()[-1]["step"] < settings.steps
+    while left := left_of(process.pid):
+        assert time.monotonic() - started < PATIENCE, f"processes {left} outlive the training that was killed"
+        time.sleep(0.1)
     return train(dataclasses.replace(settings, resume=True), dataset)
+
+
+def left_of(session: int) -> list[int]:
+    """The processes of a session that are still there: workers, and the server that forks them."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            state, _, _, of = stat.read_text().rpartition(")")[2].split()[:4]
+            if int(of) == session and state != "Z":
+                found.append(int(stat.parent.name))
+    return found
 
 
 def differing(one: Run, other: Run) -> list[str]:
@@ -58,5 +73,6 @@ def differing(one: Run, other: Run) -> list[str]:
 
 
 def _train(settings: PretrainSettings, dataset: Dataset | None) -> None:
+    os.setsid()
     torch.set_num_threads(1)
     train(settings, dataset)

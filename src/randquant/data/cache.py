@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader
 from randquant import __version__
 from randquant.data.batch import Batch, Dataset, Samples
 from randquant.data.items import Items, as_values
-from randquant.data.reading import Compact, worker_processes
+from randquant.data.reading import Compact, end_with_reader, worker_processes
 from randquant.errors import UserError
 from randquant.terminal import tell
 
@@ -131,6 +131,7 @@ def _compact(samples: Items) -> Iterator[tuple[Tensor, ...]]:
         batch_size=None,
         num_workers=workers,
         multiprocessing_context=worker_processes() if workers else None,
+        worker_init_fn=end_with_reader,
         generator=torch.Generator(),
     )
     yield from loader

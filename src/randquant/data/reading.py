@@ -6,6 +6,8 @@ It stands by itself, so that a worker loads neither methods nor loops.
 from __future__ import annotations
 
 import multiprocessing
+import os
+import threading
 from multiprocessing.context import BaseContext
 
 import torch
@@ -35,6 +37,18 @@ class Compact(Dataset[tuple[Tensor, ...]]):
     def __getitem__(self, positions: Tensor) -> tuple[Tensor, ...]:
         read = [self._read(position) for position in positions.tolist()]
         return tuple(torch.stack(one) for one in zip(*read, strict=True))
+
+
+def end_with_reader(worker: int) -> None:
+    """A worker's first act: to end when the process that reads from it does. One that is killed cannot tell it."""
+
+    def wait() -> None:
+        reader = multiprocessing.parent_process()
+        assert reader is not None
+        reader.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def worker_processes() -> BaseContext:

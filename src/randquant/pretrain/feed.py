@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from randquant import world
 from randquant.data import Batch, Samples
-from randquant.data.reading import Reader, worker_processes
+from randquant.data.reading import Reader, end_with_reader, worker_processes
 from randquant.errors import UserError
 from randquant.quantize.draw import Draws
 
@@ -65,6 +65,7 @@ def feed(
         batch_size=None,  # a reader takes a whole batch at once
         num_workers=workers,
         multiprocessing_context=worker_processes() if workers else None,
+        worker_init_fn=end_with_reader,
         pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # the default one is not ours to draw from
     )
