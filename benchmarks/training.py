@@ -37,7 +37,8 @@ A ratio is the median over rounds; in each the two calls run in turn, in one pro
 resampling the rounds.{judged}
 
 - RQ's share: the two views' quantization of the embeddings with their draws and gradients, over the whole step of the
-  full-size DABS encoder (12 layers, width 256; batch 16, 196 tokens; forward, backward, AdamW).{gpu}
+  full-size DABS encoder (12 layers, width 256; batch 16, 196 tokens; forward, backward, AdamW).
+  {gpu}
 - The loop: `randquant pretrain digits`, from its sixth step to its last, over fifteen lines of PyTorch that end with
   the same weights, bit for bit, which is checked first.
 - From files: JPEG pictures of 256x256, decoded anew in every epoch by two workers, two views each by crop and RQ, a
@@ -96,10 +97,10 @@ def measured(options: Options) -> Iterator[Row]:
         yield Row(f"RQ's share of a step, {kind}", percent(share), "at most 1 %", share.value <= 0.01)
     say("the loop beside a bare one")
     with contextlib.redirect_stderr(io.StringIO()):  # the progress is part of the work, and not of this page
-        loop = loop_to_bare(2 if quick else 9, steps=8 if quick else 150).ratio()
+        loop = loop_to_bare(2 if quick else 9, steps=8 if quick else 60).ratio()
     yield Row("the loop / a bare loop", str(loop), "at most 1.05", loop.value <= 1.05)
     say("from files, beside lightly's parts on the Lightning trainer")
-    sizes = {"pictures": 256, "steps": 4} if quick else {"pictures": 2048, "steps": 34}
+    sizes = {"pictures": 256, "steps": 4} if quick else {"pictures": 1024, "steps": 26}
     files = ours_to_lightly(1 if quick else 7, **sizes).ratio()
     yield Row("from files: lightly's time / randquant's", str(files), "interval above 1.1", files.low > 1.1)
     say("starts")
@@ -113,7 +114,7 @@ def measured(options: Options) -> Iterator[Row]:
 
 def faults(which: str, title: str, options: Options) -> Iterator[Row]:
     """What the default allocator costs a step, and what is left of it where memory is kept."""
-    default, kept = memory.costs(which, 1 if options.quick else 5, options.threads, 1 if options.quick else 6)
+    default, kept = memory.costs(which, 1 if options.quick else 3, options.threads, 1 if options.quick else 5)
     gain = ratio_of([one.seconds / other.seconds for one, other in zip(default, kept, strict=True)])
     yield Row(f"{title}: page faults, default → kept", f"{centre(default, 2):,.0f} → {centre(kept, 2):,.0f}")
     of_step = centre(default, 1) / centre(default, 0)
@@ -130,7 +131,7 @@ def page(rows: list[Row], options: Options) -> str:
         machine=machine(options.threads),
         table=markdown([header, *body]),
         judged=" The steps of a quick run are too few to be judged by." if options.quick else "",
-        gpu="" if torch.cuda.is_available() else " No CUDA device was here, so there is no row in bfloat16.",
+        gpu="" if torch.cuda.is_available() else "No CUDA device was here, so there is no row in bfloat16.",
     )
 
 

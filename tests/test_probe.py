@@ -286,7 +286,7 @@ def test_a_task_without_classes_or_test_part_is_refused(dataset: Dataset, said: 
 
 NAMES = [
     *("suite", "domain", "task", "method", "seed", "head", "labels", "draw", "metric", "value", "samples"),
-    *("seconds", "status", "config_hash", "version"),
+    *("chance", "synthetic", "comparable", "seconds", "status", "config_hash", "version"),
 ]
 
 

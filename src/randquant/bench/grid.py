@@ -60,6 +60,7 @@ class Plan:
         method, seed: the method's name; `raw` trains and encodes nothing.
         training: how the encoder is trained; None for `raw`. Cells whose trainings have one folder share the encoder.
         protocol: how features are probed.
+        comparable: whether it is measured as the benchmark's published figures were.
     """
 
     suite: str
@@ -68,6 +69,7 @@ class Plan:
     seed: int
     training: PretrainSettings | None
     protocol: Protocol = "default"
+    comparable: bool = False
 
     @property
     def cell(self) -> Cell:
@@ -132,6 +134,7 @@ def measure(plan: Plan) -> list[dict[str, Any]]:
         seed=plan.seed,
         seconds=time.perf_counter() - start,
         config_hash=plan.config_hash,
+        comparable=plan.comparable,
     )
 
 
@@ -165,7 +168,8 @@ def _failure(plan: Plan, error: Exception, seconds: float) -> dict[str, Any]:
         "task": plan.task.name,
         "method": plan.method,
         "seed": plan.seed,
-        **dict.fromkeys(("head", "labels", "draw", "metric", "value", "samples")),
+        **dict.fromkeys(("head", "labels", "draw", "metric", "value", "samples", "chance", "synthetic")),
+        "comparable": plan.comparable,
         "seconds": round(seconds, 3),
         "status": f"failed: {type(error).__name__}: {' '.join(str(error).split())}",
         "config_hash": plan.config_hash,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,6 +70,9 @@ def plans(settings: BenchSettings) -> Iterator[Plan]:
         if method not in PLAIN:
             words_of(method)
     protocol = defaults_of("dabs" if settings.suite == "dabs" else "default")
+    comparable = settings.suite == "dabs" and settings.dabs_faithful and settings.steps in (0, protocol["steps"])
+    if settings.dabs_faithful and "method_details" in protocol:
+        protocol["method_details"] = replace(protocol["method_details"], mixture_weights="batch")
     if settings.steps:
         protocol["steps"] = settings.steps
     for seed in range(settings.seed, settings.seed + settings.seeds):
@@ -95,6 +99,7 @@ def plans(settings: BenchSettings) -> Iterator[Plan]:
                     seed,
                     None if method == RAW else training,
                     "dabs" if settings.suite == "dabs" else "default",
+                    comparable,
                 )
 
 

@@ -80,6 +80,7 @@ class Dataset:
         classes: a word for each class, in the order of the class numbers.
         domain: "images", "speech", …, as in the published table; "" for a user's own data.
         metric: what predictions of the target are scored by.
+        synthetic: whether its samples are made up, which every table says.
         batch: samples of a batch unless something else is said; the DABS benchmark's for its sets.
     """
 
@@ -90,6 +91,7 @@ class Dataset:
     domain: str = ""
     metric: Metric = "accuracy"
     batch: int = 128
+    synthetic: bool = False
 
     def check_classes(self, argument: str, spec: Spec | None = None) -> None:
         """Refuse this data set where classes are to be told.

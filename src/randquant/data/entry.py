@@ -96,5 +96,5 @@ class Entry:
     differences: tuple[str, ...] = ()
 
     def dataset(self, spec: Spec, parts: Mapping[str, Samples], classes: tuple[str, ...] = ()) -> Dataset:
-        """A data set of this name, domain, metric and batch."""
-        return Dataset(self.name, spec, parts, classes, self.domain, self.metric, self.batch)
+        """A data set of this name and domain, with its metric and batch."""
+        return Dataset(self.name, spec, parts, classes, self.domain, self.metric, self.batch, self.synthetic)

@@ -48,6 +48,13 @@ def auroc_macro(scores: Scores, targets: Targets) -> float:
     return float(np.mean(areas)) if areas else 0.5
 
 
+def chance(metric: Metric, targets: Targets) -> float:
+    """What is reached by the same answer for every sample: the share of the commonest one, 0.5 or 0."""
+    if metric == "accuracy":
+        return float(np.unique(targets, return_counts=True)[1].max() / len(targets))
+    return 0.5 if metric == "auroc_macro" else 0.0
+
+
 SCORED_BY: dict[TargetKind, tuple[Metric, ...]] = {  # what makes sense of a target
     "class": ("accuracy",),
     "binary": ("accuracy", "pearson"),

@@ -17,7 +17,7 @@ from randquant.data import Dataset, open_data
 from randquant.errors import UserError
 from randquant.probe.benchmark import score_benchmark
 from randquant.probe.features import extract, named_encoders, targets_of
-from randquant.probe.metrics import SCORED_BY
+from randquant.probe.metrics import SCORED_BY, chance
 from randquant.probe.plain import plain
 from randquant.probe.score import Score, score
 from randquant.probe.values import score_values
@@ -101,8 +101,22 @@ def result_lines(
     seed: int,
     seconds: float,
     config_hash: str,
+    comparable: bool = False,
 ) -> list[dict[str, Any]]:
-    """The scores as lines of a results.jsonl; `seconds` is the time of the whole cell."""
+    """The scores as lines of a results.jsonl.
+
+    Args:
+        scores: of one method on one task, from one seed.
+        suite: where they belong.
+        dataset: the task.
+        method, seed: as the table names them.
+        seconds: of the whole cell.
+        config_hash: names all that the scores depend on.
+        comparable: whether they were measured as the benchmark's published figures were.
+    """
+    test, target = dataset.parts["test"], dataset.spec.target
+    assert target is not None
+    by_chance = chance(dataset.metric, targets_of(test, target.kind))
     return [
         {
             "suite": suite,
@@ -115,7 +129,10 @@ def result_lines(
             "draw": one.draw,
             "metric": one.metric,
             "value": one.value,
-            "samples": len(dataset.parts["test"].ids),
+            "samples": len(test.ids),
+            "chance": round(by_chance, 6),
+            "synthetic": dataset.synthetic,
+            "comparable": comparable,
             "seconds": round(seconds, 3),
             "status": "ok",
             "config_hash": config_hash,

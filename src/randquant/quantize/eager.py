@@ -11,6 +11,7 @@ from randquant.quantize.draw import Fractions
 from randquant.quantize.scope import INTEGERS, Limits, arithmetic
 
 _BYTES = (torch.uint8, torch.int8)
+_FEW = 40  # edges
 
 
 class Codebook(NamedTuple):
@@ -50,12 +51,17 @@ def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None
     out.copy_(quantized)
 
 
-def measure(x: Tensor) -> Limits:
-    """The smallest and largest finite value of each scope; see `reference.measure`."""
+def measure(x: Tensor, finite: Tensor | None = None) -> Limits:
+    """The smallest and largest finite value of each scope; see `reference.measure`.
+
+    Args:
+        x: [B, C, N].
+        finite: which elements are, where that is known already.
+    """
     if x.dtype in INTEGERS:
         work = arithmetic(x.dtype)
         return x.amin(-1).to(work), x.amax(-1).to(work)
-    finite = x.isfinite()
+    finite = x.isfinite() if finite is None else finite
     low = torch.where(finite, x, torch.inf).amin(-1)
     high = torch.where(finite, x, -torch.inf).amax(-1)
     return low.to(arithmetic(x.dtype)), high.to(arithmetic(x.dtype))
@@ -80,8 +86,16 @@ def codebook(low: Tensor, high: Tensor, fractions: Fractions, *, whole: bool) ->
 
 
 def bin_index(work: Tensor, book: Codebook) -> Tensor:
-    """The bin of each element: [B, C, N] in the type of arithmetic to int64 of the same shape."""
-    return torch.searchsorted(book.edges.contiguous(), work.contiguous(), right=True)
+    """The bin of each element: [B, C, N] in the type of arithmetic to int64 of the same shape.
+
+    On the CPU, few edges are counted faster than they are searched, in whatever order the elements lie.
+    """
+    if book.edges.shape[-1] > _FEW or not work.is_cpu:
+        return torch.searchsorted(book.edges.contiguous(), work.contiguous(), right=True)
+    passed = torch.zeros_like(work, dtype=torch.uint8)
+    for edge in book.edges.unsqueeze(-2).unbind(-1):  # [B, C, 1]
+        passed += work >= edge
+    return passed.long()
 
 
 def _integer_ends(x: Tensor, limits: Limits | None) -> Limits:

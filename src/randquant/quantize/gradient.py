@@ -62,12 +62,14 @@ class Quantize(torch.autograd.Function):
         if gradient == "straight_through":
             return gradient_out, *nothing
         g, values = scopes.of(gradient_out), scopes.of(x)  # [B, C, N]
-        quantized = values.isfinite()
-        if fractions.applied is not None:
-            quantized &= fractions.applied.view(*values.shape[:2], 1)
+        finite = values.isfinite()
+        applied = fractions.applied
+        quantized = finite if applied is None else finite & applied.view(*values.shape[:2], 1)
         result = g.masked_fill(quantized, 0)
         if gradient == "range" and (limits is None or shared):
-            result += _through_range(g.masked_fill(~quantized, 0), values, fractions, limits)
+            low, high = eager.measure(values, finite) if limits is None else limits
+            over = (-1,) if limits is None else (0, -1)  # a range over the batch is set by any sample
+            _add_through_range(result, torch.where(quantized, g, 0), values, fractions, low, high, over)
         return scopes.restore(result, like=x), *nothing
 
 
@@ -81,20 +83,22 @@ def write(
         out.copy_(scopes.restore(target, like=out))
 
 
-def _through_range(g: Tensor, values: Tensor, fractions: Fractions, limits: Limits | None) -> Tensor:
-    """The gradient [B, C, N] of the quantized elements with respect to the elements that set the ranges."""
-    low, high = eager.measure(values) if limits is None else limits
+def _add_through_range(
+    result: Tensor, g: Tensor, values: Tensor, fractions: Fractions, low: Tensor, high: Tensor, over: tuple[int, ...]
+) -> None:
+    """Add to [B, C, N] the gradient of the quantized elements with respect to the elements that set the ranges.
+
+    `g` is that of the quantized elements, 0 elsewhere; `over` are the dimensions that a range was measured over.
+    """
     book = eager.codebook(low, high, fractions, whole=False)
-    work = values.to(low.dtype)
     g = g.to(low.dtype)
-    weight = _places(fractions, book.values).gather(-1, eager.bin_index(work, book))
-    over: tuple[int, ...] = (-1,) if limits is None else (0, -1)  # a range over the batch is set by any sample
-    result = torch.zeros_like(g)
-    for end, share in ((low, 1 - weight), (high, weight)):
+    weight = _places(fractions, book.values).gather(-1, eager.bin_index(values.to(low.dtype), book))
+    to_high = (g * weight).sum(over, keepdim=True)
+    to_low = g.sum(over, keepdim=True) - to_high
+    for end, total in ((low, to_low), (high, to_high)):
         sets = values == end.unsqueeze(-1).to(values.dtype)
-        total = (g * share).sum(over, keepdim=True)
-        result += sets * (total / sets.sum(over, keepdim=True).clamp(min=1))
-    return result.to(values.dtype)
+        share = total / sets.sum(over, keepdim=True).clamp(min=1)
+        result += (sets * share).to(result.dtype)
 
 
 def _places(fractions: Fractions, like: Tensor) -> Tensor:
