@@ -9,12 +9,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from layouts import images, medical
+from layouts import images, medical, sensor, speech
 from layouts.layout import Layout
 from randquant.data import DATASETS, Dataset, open_data
 from randquant.errors import UserError
 
-LAYOUTS: dict[str, Layout] = {**images.LAYOUTS, **medical.LAYOUTS}
+LAYOUTS: dict[str, Layout] = {
+    **images.LAYOUTS,
+    **speech.LAYOUTS,
+    **sensor.LAYOUTS,
+    **medical.LAYOUTS,
+}
 READ = [name for name, entry in DATASETS.items() if entry.read is not None and entry.folder]
 BOTH = pytest.mark.parametrize("faithful", [False, True], ids=["correct", "faithful"])
 

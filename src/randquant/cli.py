@@ -28,6 +28,7 @@ from randquant import __version__, process
 from randquant.errors import UserError
 from randquant.settings import (
     BenchSettings,
+    DataSettings,
     FinetuneSettings,
     PretrainSettings,
     ProbeSettings,
@@ -53,6 +54,7 @@ COMMANDS = {
     "finetune": Command(FinetuneSettings, "finetune", "finetune"),
     "bench": Command(BenchSettings, "bench", "bench"),
     "report": Command(ReportSettings, "report", "report"),
+    "data": Command(DataSettings, "data.command", "data"),
 }
 
 _DEBUG = "--debug"  # of every command, so of none of the settings
@@ -76,8 +78,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; None takes them from `sys.argv`.
 
     Returns:
-        0; 2 after a mistake of the user, told in one line on standard error; 130 after Ctrl-C; 143 after SIGTERM;
-        141 where the output's reader has left.
+        0; 1 where `data check` found something broken; 2 after a mistake of the user, told in one line on standard
+        error; 130 after Ctrl-C; 143 after SIGTERM; 141 where the output's reader has left.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     debug = _DEBUG in words
@@ -85,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="randquant: %(message)s")
     try:
         try:
-            _run([word for word in words if word != _DEBUG])
+            code = _run([word for word in words if word != _DEBUG])
         finally:
             sys.stdout.flush()
     except BrokenPipeError:  # whoever read our output, such as `head`, has seen enough
@@ -99,10 +101,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say("terminated", 143)
     except KeyboardInterrupt:
         return _say("interrupted", 130)
-    return 0
+    return code
 
 
-def _run(words: list[str]) -> None:
+def _run(words: list[str]) -> int:
+    """Run one command; its exit code is what its function returned, where that is a number."""
     name = words[0] if words else None
     if name in ("-h", "--help"):
         sys.stdout.write(_overview())
@@ -116,7 +119,9 @@ def _run(words: list[str]) -> None:
         settings = _settings(name, words[1:])
         process.keep_memory()
         room = importlib.import_module(f"randquant.{COMMANDS[name].room}")
-        getattr(room, COMMANDS[name].function)(settings)
+        outcome = getattr(room, COMMANDS[name].function)(settings)
+        return outcome if isinstance(outcome, int) else 0
+    return 0
 
 
 def _overview() -> str:

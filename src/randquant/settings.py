@@ -27,6 +27,7 @@ Decay = Literal["all", "matrices"]
 Logger = Literal["tensorboard", "wandb"]
 Protocol = Literal["default", "dabs"]
 Suite = Literal["mini", "dabs"]
+DataAction = Literal["list", "info", "get", "check"]
 
 WITHOUT_EFFECT = (  # on the trained encoder
     "out", "workers", "log_every", "watch_every", "save_every", "save_minutes", "keep", "monitor", "logger",
@@ -276,6 +277,36 @@ class ProbeSettings:
         _check("draws", self.draws, 1)
         if not self.task:
             raise UserError("task: got none, needs a data set with labels, such as digits")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSettings:
+    """List the data sets of the catalogue, tell about some, fetch them, or check their files.
+
+    They lie in the folder that RANDQUANT_DATA names, or in ~/.cache/randquant. A set is present once its own folder
+    there is not empty. check exits with 1 where something is broken and with 2 where a set is missing.
+    """
+
+    action: Positional[DataAction]
+    """list; info, get or check, before names."""
+    names: Positional[tuple[str, ...]] = ()
+    """Data sets of the catalogue, such as digits."""
+    all: bool = False
+    """check reads every sample, not 64 of each part."""
+    quiet: bool = False
+    """No progress."""
+
+    def __post_init__(self) -> None:
+        if self.action == "list" and self.names:
+            raise UserError(
+                f"names: got {' '.join(self.names)}, but list takes none; info tells about single data sets"
+            )
+        if self.action != "list" and not self.names:
+            raise UserError(
+                f"names: got none, but {self.action} needs a data set, such as digits (randquant data list)"
+            )
+        if self.all and self.action != "check":
+            raise UserError(f"all: {self.action} takes no --all, which is for check")
 
 
 @dataclass(frozen=True, kw_only=True)

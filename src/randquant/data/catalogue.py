@@ -11,14 +11,20 @@ from randquant.data.batch import Dataset
 from randquant.data.cache import cached
 from randquant.data.dabs import (
     aircraft,
+    audio_mnist,
     chestxray8,
     chexpert,
     cifar10,
     cu_birds,
     dtd,
+    fluent,
+    google_speech,
     imagenet,
+    librispeech,
+    pamap2,
     traffic_sign,
     vgg_flower,
+    voxceleb1,
 )
 from randquant.data.entry import Entry
 from randquant.errors import UserError
@@ -31,6 +37,12 @@ MODULES = (
     dtd,
     traffic_sign,
     aircraft,
+    librispeech,
+    voxceleb1,
+    audio_mnist,
+    google_speech,
+    fluent,
+    pamap2,
     chexpert,
     chestxray8,
     digits,

@@ -40,10 +40,14 @@ def check_sum(path: Path, *, md5: str = "", sha256: str = "") -> None:
     Raises:
         UserError: the file is not the published one.
     """
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256" if sha256 else "md5").hexdigest()
-    if found != (sha256 or md5):
+    if sum_of(path, "sha256" if sha256 else "md5") != (sha256 or md5):
         raise UserError(f"data: {path} is not the published file, by its sum; fetch it again")
+
+
+def sum_of(path: Path, kind: str) -> str:
+    """A file's sum, "md5" or "sha256", in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, kind).hexdigest()
 
 
 @contextmanager

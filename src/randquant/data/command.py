@@ -1,0 +1,33 @@
+"""`randquant data` and some names in; a list, facts, files or what is wrong with them out."""
+
+from __future__ import annotations
+
+from randquant.data.catalogue import find_entry
+from randquant.data.get import get
+from randquant.data.inspection import check
+from randquant.data.listing import describe, list_entries
+from randquant.settings import DataSettings
+from randquant.terminal import say
+
+
+def data(settings: DataSettings) -> int:
+    """Do what `settings.action` says.
+
+    Returns:
+        the exit code: 1 where `check` found something broken, or else 0.
+
+    Raises:
+        UserError: a name is not in the catalogue, or its files cannot be fetched or are not there.
+    """
+    if settings.action == "list":
+        list_entries()
+    elif settings.action == "get":
+        get(settings.names, quiet=settings.quiet)
+    elif settings.action == "check":
+        return check(settings.names, everything=settings.all, quiet=settings.quiet)
+    else:
+        for number, entry in enumerate([find_entry(name) for name in settings.names]):
+            if number:
+                say("")
+            describe(entry)
+    return 0
