@@ -115,3 +115,10 @@ def read_all(name: str) -> None:
     dataset = open_data(name, cache=False)
     for part in dataset.parts:
         all_of(dataset, part)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in DATASETS.items() if entry.differences])
+def test_every_difference_from_the_benchmark_is_documented(name: str) -> None:
+    page = " ".join((Path(__file__).parents[1] / "docs" / "dabs.md").read_text(encoding="utf-8").split())
+    for difference in DATASETS[name].differences:
+        assert difference in page
