@@ -17,6 +17,7 @@ from randquant.report.looks import Look, looks, ordered
 from randquant.report.maps import ACROSS, Maps, maps
 from randquant.report.results import Line, Results
 from randquant.report.runs import TrainedRun, flattened, runs
+from randquant.report.summary import Summary, summary
 from randquant.report.table import HEADS, Table, tables
 from randquant.report.views import Views, views
 from randquant.settings import WITHOUT_EFFECT
@@ -34,6 +35,7 @@ CLASS_COLOURS = (
     ("#6b6f00", "#b8bb45"),
     ("#55565c", "#c2c4cc"),
 )
+_NAMED = 3  # tasks that a title names
 # Settings that follow from a run's place in the grid, or that no number depends on.
 _APART = ("method", "seed", *WITHOUT_EFFECT)
 
@@ -60,6 +62,7 @@ class Report:
     """All that the page shows."""
 
     title: str
+    summary: Summary | None
     sections: tuple[Section, ...]
     looks: dict[str, Look]
     training: tuple[Chart, ...]
@@ -76,9 +79,10 @@ class Report:
 def collect(folder: Path, results: Results) -> Report:
     """Read what a folder holds beside its results, and put all of it in order."""
     trained = runs(folder)
+    found = tables(results)
     sections = tuple(
         Section(table, findings(table), tuple(few_label_curves(table, f"few-{place}")))
-        for place, table in enumerate(tables(results))
+        for place, table in enumerate(found)
     )
     shown_maps = maps(folder)
     methods = {row.method for section in sections for row in section.table.rows}
@@ -87,6 +91,7 @@ def collect(folder: Path, results: Results) -> Report:
     seen = looks(ordered(methods), domain)
     return Report(
         title=_title(sections),
+        summary=summary(found, results),
         sections=sections,
         looks=seen,
         training=tuple(training_curves(trained, seen)),
@@ -138,7 +143,8 @@ def _context(report: Report) -> dict[str, Any]:
 def _title(sections: Sequence[Section]) -> str:
     if not sections:
         return "randquant"
-    return f"{sections[0].table.suite} on {', '.join(section.table.task for section in sections)}"
+    names = [section.table.task for section in sections]
+    return f"{sections[0].table.suite} on {', '.join(names) if len(names) <= _NAMED else f'{len(names)} tasks'}"
 
 
 def _settings(trained: Sequence[TrainedRun]) -> list[Setting]:

@@ -1,0 +1,180 @@
+"""The tables of a suite in, one table of all its tasks out: means, published figures, paired differences, averages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from scipy.stats import t as student
+
+from randquant.data.dabs.published import published
+from randquant.report.looks import Look, looks, ordered
+from randquant.report.results import Line, Results
+from randquant.report.table import Table, Value
+
+DIFFERENCES = (("rq", "emix"), ("rq", "none"))  # what the paper claims to be ahead of what
+_HEADS = ("linear", "finetune", "knn")  # the first that a task has is its figure
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A paired difference over seeds, and its 95 % interval; None with one seed."""
+
+    mean: float
+    interval: tuple[float, float] | None
+
+    @property
+    def decided(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """A task's figures with all labels.
+
+    Args:
+        metric: what they are, such as "accuracy".
+        samples: in the test part.
+        chance: what is reached by knowing nothing but the commonest answer.
+        within: half the 95 % interval of a share of that size in so many samples; None for what is no share.
+        cells: by method; None where nothing was measured.
+        published: figures of the paper by method, as shares; empty where there are none.
+        synthetic: whether its samples are made up.
+        comparable: by method, whether its figure was measured as the published one was.
+        gaps: by pair of methods.
+    """
+
+    domain: str
+    task: str
+    metric: str
+    samples: int | None
+    chance: float | None
+    within: float | None
+    cells: Mapping[str, Value | None]
+    published: Mapping[str, float]
+    synthetic: bool
+    comparable: Mapping[str, bool]
+    gaps: Mapping[tuple[str, str], Gap]
+
+    def by_chance(self, value: float) -> bool:
+        """Whether a figure is no more than the commonest answer and luck would give."""
+        return self.chance is not None and self.within is not None and value <= self.chance + self.within
+
+
+@dataclass(frozen=True)
+class DomainRow:
+    """The mean over a domain's tasks, by method, of those tasks that all methods have; real data only."""
+
+    domain: str
+    tasks: int
+    means: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All tasks of a suite."""
+
+    suite: str
+    methods: Mapping[str, Look]
+    tasks: tuple[TaskRow, ...]
+    domains: tuple[DomainRow, ...]
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The pairs of methods that are compared, of those that are here."""
+        return [pair for pair in DIFFERENCES if set(pair) <= set(self.methods)]
+
+    @property
+    def headline(self) -> str:
+        """On how many tasks the first of the differences is above 0."""
+        return self.lede.partition(",")[0] or f"{len(self.tasks)} tasks, {len(self.methods)} methods"
+
+    @property
+    def lede(self) -> str:
+        """How many tasks each difference is above 0 on, and on how many its interval leaves out 0."""
+        told = []
+        for pair in self.pairs:
+            gaps = [row.gaps[pair] for row in self.tasks if pair in row.gaps]
+            ahead, one, other = sum(gap.mean > 0 for gap in gaps), *(self.methods[name].inline for name in pair)
+            beyond = sum(gap.mean > 0 and gap.decided for gap in gaps)
+            told.append(f"{one} is ahead of {other} on {ahead} of {len(gaps)} tasks, on {beyond} beyond its interval")
+        return "; ".join(told)
+
+    @property
+    def with_published(self) -> bool:
+        """Whether published figures stand beside any row."""
+        return any(row.published for row in self.tasks)
+
+
+def summary(tables: Sequence[Table], results: Results) -> Summary | None:
+    """The table of all tasks; None where there is one task only, or several suites."""
+    if len(tables) < 2 or len({table.suite for table in tables}) != 1:
+        return None
+    suite = tables[0].suite
+    methods = ordered({row.method for table in tables for row in table.rows})
+    rows = tuple(
+        _task(table, methods, [line for line in results.scores if line["task"] == table.task]) for table in tables
+    )
+    return Summary(suite, looks(methods), rows, tuple(_domains(rows, methods)))
+
+
+def _task(table: Table, methods: Sequence[str], lines: Sequence[Line]) -> TaskRow:
+    place = next(
+        (i for head in _HEADS for i, one in enumerate(table.columns) if (one.head, one.labels) == (head, "all")), None
+    )
+    cells = {row.method: None if place is None else row.cells[place] for row in table.rows}
+    head = "" if place is None else table.columns[place].head
+    told = next((line for line in lines if line["head"] == head), {})
+    metric = str(told.get("metric", "_")).split("_", 1)[1]
+    chance = told.get("chance")
+    share = metric == "accuracy" and chance is not None and table.samples
+    return TaskRow(
+        domain=table.domain,
+        task=table.task,
+        metric=metric,
+        samples=table.samples,
+        chance=chance,
+        within=1.96 * (chance * (1 - chance) / table.samples) ** 0.5 if share else None,  # type: ignore[operator]
+        cells={method: cells.get(method) for method in methods},
+        published=_published(table.suite, table.task),
+        synthetic=bool(told.get("synthetic")),
+        comparable={line["method"]: bool(line.get("comparable")) for line in lines},
+        gaps={pair: gap for pair in DIFFERENCES if (gap := _gap(*(cells.get(method) for method in pair))) is not None},
+    )
+
+
+def _published(suite: str, task: str) -> dict[str, float]:
+    """The paper's figures stand beside the benchmark's own tasks alone."""
+    if suite != "dabs":
+        return {}
+    return {name: value / 100 for row in published() if row.task == task for name, value in row.figures.items()}
+
+
+def _gap(one: Value | None, other: Value | None) -> Gap | None:
+    """The difference of two methods over the seeds that both have."""
+    if one is None or other is None:
+        return None
+    first, second = ({seed: value for (seed, _), value in some.each.items()} for some in (one, other))
+    gaps = [value - second[seed] for seed, value in first.items() if seed in second]
+    if not gaps:
+        return None
+    if len(gaps) < 2:
+        return Gap(gaps[0], None)
+    half = float(student.ppf(0.975, len(gaps) - 1)) * stdev(gaps) / len(gaps) ** 0.5
+    return Gap(fmean(gaps), (fmean(gaps) - half, fmean(gaps) + half))
+
+
+def _domains(rows: Sequence[TaskRow], methods: Sequence[str]) -> list[DomainRow]:
+    found = []
+    for domain in dict.fromkeys(row.domain for row in rows):
+        whole = [
+            row
+            for row in rows
+            if row.domain == domain and not row.synthetic and all(row.cells[method] for method in methods)
+        ]
+        if whole:
+            means = {m: fmean(cell.mean for row in whole if (cell := row.cells[m])) for m in methods}
+            found.append(DomainRow(domain, len(whole), means))
+    return found

@@ -1,0 +1,116 @@
+"""report: one table of a suite's tasks, figures by hand; published ones stand beside the benchmark's alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from randquant.report import read, write
+from randquant.report.summary import Summary, summary
+from randquant.report.table import tables
+
+VALUES = {  # by task and method: a value a seed
+    "cifar10": {"raw": [0.3, 0.3, 0.3], "none": [0.2, 0.3, 0.4], "emix": [0.4, 0.5, 0.6], "rq": [0.5, 0.7, 0.6]},
+    "dtd": {"raw": [0.1] * 3, "none": [0.1] * 3, "emix": [0.1] * 3, "rq": [0.3] * 3},
+}
+
+
+def line(task: str, method: str, seed: int, value: float, **changes: Any) -> dict[str, Any]:
+    return {
+        "suite": "dabs", "domain": "images", "task": task, "method": method, "seed": seed, "head": "linear",
+        "labels": "all", "draw": 0, "metric": "linear_accuracy", "value": value, "samples": 100, "chance": 0.1,
+        "synthetic": False, "comparable": method == "rq", "seconds": 1.0, "status": "ok", "config_hash": "x",
+        "version": "0", **changes,
+    }  # fmt: skip
+
+
+def lines(**changes: Any) -> list[dict[str, Any]]:
+    return [
+        line(task, method, seed, value, **changes)
+        for task, methods in VALUES.items()
+        for method, values in methods.items()
+        for seed, value in enumerate(values)
+    ]
+
+
+def summed(folder: Path, some: list[dict[str, Any]]) -> Summary | None:
+    path = folder / "results.jsonl"
+    path.write_text("".join(json.dumps(one) + "\n" for one in some))
+    results = read(path)
+    return summary(tables(results), results)
+
+
+def test_means_differences_and_averages_by_hand(tmp_path: Path) -> None:
+    whole = summed(tmp_path, lines())
+    assert whole is not None
+    first, second = whole.tasks
+    assert (first.task, first.metric, first.samples, first.chance) == ("cifar10", "accuracy", 100, 0.1)
+    cell = first.cells["rq"]
+    assert cell is not None
+    assert cell.mean == pytest.approx(0.6)
+    gap = first.gaps["rq", "emix"]  # 0.1, 0.2, 0: mean 0.1, spread 0.1
+    assert gap.mean == pytest.approx(0.1)
+    assert gap.interval is not None
+    assert gap.interval[1] - gap.mean == pytest.approx(4.302653 * 0.1 / 3**0.5)  # Student's t, two degrees of freedom
+    assert not gap.decided
+    assert second.gaps["rq", "emix"].decided
+    (images,) = whole.domains
+    assert images.tasks == 2
+    assert whole.headline == "RQ is ahead of e-Mix on 2 of 2 tasks"
+    assert whole.lede == (
+        "RQ is ahead of e-Mix on 2 of 2 tasks, on 1 beyond its interval; "
+        "RQ is ahead of the random encoder on 2 of 2 tasks, on 2 beyond its interval"
+    )
+    assert images.means["rq"] == pytest.approx((0.6 + 0.3) / 2)
+
+
+def test_what_luck_gives_is_marked(tmp_path: Path) -> None:
+    whole = summed(tmp_path, lines())
+    assert whole is not None
+    row = whole.tasks[0]
+    assert row.within == pytest.approx(1.96 * 0.03)
+    assert row.by_chance(0.158)
+    assert not row.by_chance(0.16)
+    other = summed(tmp_path, lines(metric="linear_auroc"))
+    assert other is not None
+    assert not other.tasks[0].by_chance(0.1)
+
+
+def test_published_figures_stand_beside_the_benchmark_alone(tmp_path: Path) -> None:
+    whole = summed(tmp_path, lines())
+    assert whole is not None
+    assert whole.tasks[0].published == pytest.approx({"none": 0.242, "emix": 0.3943, "rq": 0.477})
+    assert whole.tasks[0].comparable == {"raw": False, "none": False, "emix": False, "rq": True}
+    mini = summed(tmp_path, lines(suite="mini"))
+    assert mini is not None
+    assert not mini.with_published
+
+
+def test_made_up_tasks_count_in_no_mean(tmp_path: Path) -> None:
+    made_up = [one | {"synthetic": one["task"] == "dtd"} for one in lines()]
+    whole = summed(tmp_path, made_up)
+    assert whole is not None
+    assert whole.domains[0].tasks == 1
+    assert whole.domains[0].means["rq"] == pytest.approx(0.6)
+
+
+def test_one_task_needs_no_summary_and_one_seed_has_no_interval(tmp_path: Path) -> None:
+    assert summed(tmp_path, [one for one in lines() if one["task"] == "dtd"]) is None
+    whole = summed(tmp_path, [one for one in lines() if one["seed"] == 0])
+    assert whole is not None
+    assert whole.tasks[0].gaps["rq", "emix"].interval is None
+
+
+def test_the_page_and_its_sibling_show_it(tmp_path: Path) -> None:
+    summed(tmp_path, lines())
+    page = write(tmp_path, tmp_path / "report.html")
+    html, markdown = page.read_text(), page.with_suffix(".md").read_text()
+    for told in ("All tasks", "mean of images", "47.7 published", "≠ 39.4 published", "made up here"):
+        assert told in html
+    assert "| cifar10 | images | accuracy | 10.0 |" in markdown
+    assert "[47.7 published]" in markdown
+    assert "[≠ 39.4 published]" in markdown
+    assert "+10.0 (-14.8 to +34.8)" in markdown
