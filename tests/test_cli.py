@@ -20,8 +20,8 @@ COMMAND = [sys.executable, "-m", "randquant"]
 
 # What is typed, and what the one line must say: the name of what is wrong, and what is allowed.
 SEEN_BY_THE_PARSER = {
-    "": ["no command", "quickstart, pretrain, probe, finetune, report"],
-    "quikstart": ["unknown command 'quikstart'", "quickstart, pretrain, probe, finetune, report"],
+    "": ["no command", "quickstart, pretrain, probe, finetune, bench"],
+    "quikstart": ["unknown command 'quikstart'", "quickstart, pretrain, probe, finetune, bench"],
     "--verbose": ["unknown command '--verbose'"],
     "pretrain": ["DATA", "--out"],
     "pretrain digits": ["--out"],
@@ -40,11 +40,11 @@ SEEN_BY_THE_PARSER = {
 }
 SEEN_IN_A_ROOM = {
     "pretrain digits --out {tmp}/run --method rqq": ["method", "'rqq'", "emix", "rq", "crop+rq"],
-    "pretrain numerals --out {tmp}/run": ["data", "'numerals'", "digits"],
+    "pretrain numerals --out {tmp}/run": ["data", "'numerals'", "randquant data list"],
     "pretrain digits --out /dev/null/run --steps 1": ["/dev/null/run"],
     "probe {tmp}/nowhere digits": ["{tmp}/nowhere"],
     "probe {tmp}/broken digits": ["{tmp}/broken"],
-    "probe random numerals": ["'numerals'", "digits"],
+    "probe random numerals": ["'numerals'", "randquant data list"],
     "report {tmp}/nowhere": ["{tmp}/nowhere"],
     "report {tmp}/broken": ["results.jsonl"],
     "quickstart --out /dev/null/run --steps 1": ["/dev/null/run"],

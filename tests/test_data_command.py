@@ -13,6 +13,7 @@ from torch import Tensor
 from layouts import images
 from randquant import cli, terminal
 from randquant.data import DATASETS, Batch, Dataset, Entry, Items, Source, listing
+from randquant.data.command import spelled_out
 from randquant.data.entry import Package
 from randquant.data.inspection import SAMPLED, sampled
 from randquant.data.present import folder_of, reading
@@ -322,3 +323,10 @@ def test_a_mistake_is_one_line(typed: str, root: Path, capfd: pytest.CaptureFixt
     assert told.startswith("randquant: error: ")
     assert told.count("\n") == 1
     assert WRONG[typed] in told.replace("list,info,get,check", "'list', 'info', 'get', 'check'")
+
+
+def test_a_suite_stands_for_its_data_sets() -> None:
+    assert spelled_out(["dtd", "mini"])[0] == "dtd"
+    assert "digits" in spelled_out(["mini"])
+    assert not set(spelled_out(["mini"])) & set(spelled_out(["dabs"]))
+    assert {*spelled_out(["mini"]), *spelled_out(["dabs"])} == set(DATASETS)

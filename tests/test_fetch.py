@@ -366,7 +366,12 @@ def test_what_it_needs_is_fetched_first_and_one_failure_keeps_no_other(
 ) -> None:
     enter("words", read=None, sources=(server.source("words.txt", b"w", unpack=False),))
     enter("lost", read=None, obtain="from nobody")
-    enter(sources=(server.source("toy.zip", packed("toy.zip", {"inner/a.txt": b"aa"})),), needs=("words", "lost"))
+
+    def needing(entry: Entry, root: Path, faithful: bool) -> Dataset:
+        raise UserError("data: toy needs lost")
+
+    toy = server.source("toy.zip", packed("toy.zip", {"inner/a.txt": b"aa"}))
+    enter(sources=(toy,), needs=("words", "lost"), read=needing)
     assert cli.main(["data", "get", "toy", "words"]) == 2
     out, told = capfd.readouterr()
     assert out.splitlines() == [f"words: fetched into {root / 'words'}", f"toy: fetched into {root / 'toy'}"]
@@ -375,6 +380,12 @@ def test_what_it_needs_is_fetched_first_and_one_failure_keeps_no_other(
     assert told.splitlines()[-1].startswith("randquant: error: data: lost could not be fetched")
     assert cli.main(["data", "get", "toy"]) == 2  # what is there is not opened while something it needs is missing
     assert server.asked == ["words.txt", "toy.zip"]
+
+
+def test_what_needs_no_files_is_told(root: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["data", "get", "digits"]) == 0
+    assert capfd.readouterr().out == "digits: needs no files; nothing was fetched\n"
+    assert not root.exists()
 
 
 def test_in_a_shared_or_broken_folder_what_lacks_is_added(

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import randquant
+from randquant import cli
 
 SRC = Path(randquant.__file__).parent
 FILES = sorted(SRC.rglob("*.py"))
@@ -111,7 +112,7 @@ def test_heavy_libraries_come_with_the_first_use() -> None:
     assert "torch" in loaded_by("import randquant; randquant.randomized_quantize")
 
 
-@pytest.mark.parametrize("words", [[], ["quickstart"], ["pretrain"], ["probe"], ["finetune"], ["report"]], ids=" ".join)
+@pytest.mark.parametrize("words", [[], *([name] for name in cli.COMMANDS)], ids=" ".join)
 def test_help_answers_at_once(words: list[str]) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(

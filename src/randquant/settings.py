@@ -290,7 +290,7 @@ class DataSettings:
     action: Positional[DataAction]
     """list; info, get or check, before names."""
     names: Positional[tuple[str, ...]] = ()
-    """Data sets of the catalogue, such as digits."""
+    """Data sets of the catalogue, such as digits; mini or dabs for all of that suite."""
     all: bool = False
     """check reads every sample, not 64 of each part."""
     quiet: bool = False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from randquant.data.catalogue import find_entry
+from collections.abc import Sequence
+
+from randquant.data.catalogue import DATASETS, find_entry
 from randquant.data.get import get
 from randquant.data.inspection import check
 from randquant.data.listing import describe, list_entries
@@ -19,15 +21,25 @@ def data(settings: DataSettings) -> int:
     Raises:
         UserError: a name is not in the catalogue, or its files cannot be fetched or are not there.
     """
+    names = spelled_out(settings.names)
     if settings.action == "list":
         list_entries()
     elif settings.action == "get":
-        get(settings.names, quiet=settings.quiet)
+        get(names, quiet=settings.quiet)
     elif settings.action == "check":
-        return check(settings.names, everything=settings.all, quiet=settings.quiet)
+        return check(names, everything=settings.all, quiet=settings.quiet)
     else:
-        for number, entry in enumerate([find_entry(name) for name in settings.names]):
+        for number, entry in enumerate([find_entry(name) for name in names]):
             if number:
                 say("")
             describe(entry)
     return 0
+
+
+def spelled_out(names: Sequence[str]) -> list[str]:
+    """The names, with `mini` and `dabs` as the data sets of that suite."""
+    suites = {
+        "mini": [name for name, entry in DATASETS.items() if "mini" in entry.roles],
+        "dabs": [name for name, entry in DATASETS.items() if "mini" not in entry.roles],
+    }
+    return [one for name in names for one in suites.get(name, [name])]

@@ -88,7 +88,10 @@ def _downloaded(source: Source, folder: Path, *, quiet: bool) -> Path:
                     got += len(chunk)
                     progress.update(shown, completed=got)
     except (urllib.error.URLError, TimeoutError, ConnectionError, HTTPException) as error:
-        raise UserError(f"data: {source.url} does not answer ({error}); try again later") from error
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
+        told = error if isinstance(error, urllib.error.HTTPError) else getattr(error, "reason", error)
+        raise UserError(f"data: {source.url} does not answer ({told}); try again later") from error
     if size is not None and got < size:
         raise UserError(f"data: {source.url} broke off after {got:,} of {size:,} bytes; try again")
     kind = "sha256" if source.sha256 else "md5"
