@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from layouts import images, medical, sensor, speech
+from layouts import images, medical, sensor, speech, text, vision_language
 from layouts.layout import Layout
 from randquant.data import DATASETS, Dataset, open_data
 from randquant.errors import UserError
@@ -18,7 +18,9 @@ LAYOUTS: dict[str, Layout] = {
     **images.LAYOUTS,
     **speech.LAYOUTS,
     **sensor.LAYOUTS,
+    **text.LAYOUTS,
     **medical.LAYOUTS,
+    **vision_language.LAYOUTS,
 }
 READ = [name for name, entry in DATASETS.items() if entry.read is not None and entry.folder]
 BOTH = pytest.mark.parametrize("faithful", [False, True], ids=["correct", "faithful"])

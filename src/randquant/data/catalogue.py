@@ -18,13 +18,20 @@ from randquant.data.dabs import (
     cu_birds,
     dtd,
     fluent,
+    glue,
     google_speech,
     imagenet,
     librispeech,
+    mc4,
+    mscoco,
     pamap2,
+    paws,
     traffic_sign,
     vgg_flower,
+    vocabularies,
     voxceleb1,
+    vqa,
+    wikitext103,
 )
 from randquant.data.entry import Entry
 from randquant.errors import UserError
@@ -42,9 +49,16 @@ MODULES = (
     audio_mnist,
     google_speech,
     fluent,
+    vocabularies,
+    wikitext103,
+    glue,
+    mc4,
+    paws,
     pamap2,
     chexpert,
     chestxray8,
+    mscoco,
+    vqa,
     digits,
 )
 DATASETS: dict[str, Entry] = {entry.name: entry for module in MODULES for entry in module.ENTRIES}
