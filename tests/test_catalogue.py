@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from layouts import images, medical, sensor, speech, text, vision_language
+from layouts import images, medical, mini_known, mini_media, sensor, speech, text, vision_language
 from layouts.layout import Layout
 from randquant.data import DATASETS, Dataset, open_data
 from randquant.errors import UserError
@@ -21,6 +21,8 @@ LAYOUTS: dict[str, Layout] = {
     **text.LAYOUTS,
     **medical.LAYOUTS,
     **vision_language.LAYOUTS,
+    **mini_known.LAYOUTS,
+    **mini_media.LAYOUTS,
 }
 READ = [name for name, entry in DATASETS.items() if entry.read is not None and entry.folder]
 BOTH = pytest.mark.parametrize("faithful", [False, True], ids=["correct", "faithful"])

@@ -34,6 +34,18 @@ from randquant.data.dabs import (
     wikitext103,
 )
 from randquant.data.entry import Entry
+from randquant.data.mini import (
+    emoji,
+    fashion_mnist,
+    help_pages,
+    japanese_vowels,
+    sentiment,
+    shape_questions,
+    speaker,
+    spoken_article,
+    watch,
+    xray_shapes,
+)
 from randquant.errors import UserError
 
 MODULES = (
@@ -60,6 +72,16 @@ MODULES = (
     mscoco,
     vqa,
     digits,
+    fashion_mnist,
+    spoken_article,
+    speaker,
+    japanese_vowels,
+    sentiment,
+    help_pages,
+    watch,
+    emoji,
+    xray_shapes,
+    shape_questions,
 )
 DATASETS: dict[str, Entry] = {entry.name: entry for module in MODULES for entry in module.ENTRIES}
 

@@ -186,8 +186,7 @@ def _kept(columns: tuple[Any, ...], without: Sequence[str]) -> NDArray[np.bool_]
     compute: Any = library("pyarrow.compute", "text", "data")
     words = arrow.array(without, arrow.string())
     left_out = np.stack([compute.is_in(column.fill_null(""), words).to_numpy() for column in columns])
-    kept: NDArray[np.bool_] = ~left_out.any(axis=0)
-    return kept
+    return np.asarray(~left_out.any(axis=0))
 
 
 def shards(entry: Entry, root: Path, stem: str) -> list[Path]:

@@ -1,0 +1,132 @@
+"""Google's drawings of emoji and their English names in; pictures with a caption that does or does not fit out.
+
+The task is to tell whether a caption is the picture's. Each drawing stands here twice: with its own name, and with
+that of another drawing of the same part, drawn by key; each name is given as often rightly as wrongly, so that neither
+the picture nor the caption alone tells anything. Drawings are emoji without variants of skin, on white. An emoji is a
+group; every fifth is for testing, in the order of the file. Emoji of a family, such as a man and a woman who do the
+same, may stand in both parts. The symbols are learnt from the names of the training part.
+
+Source: packages emoji-datasource-google (drawings of Noto Emoji) and emojibase-data (names of Unicode's CLDR).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from randquant.data.batch import Dataset
+from randquant.data.entry import Entry, Package
+from randquant.data.items import Items
+from randquant.data.mini.symbols import PADDING, learnt, symbols
+from randquant.data.present import folder_of, reading
+from randquant.errors import UserError
+from randquant.quantize.draw import Draws
+from randquant.spec import Grid, Spec, Target, Tokens
+
+_LIST, _NAMES, _DRAWINGS = "package/emoji.json", "package/en/compact.json", "package/img/google/64"
+_SIDE = 48
+_LENGTH = 12
+_TESTED = 5  # one emoji of so many
+_CAPTION = Tokens(vocabulary=1024, length=_LENGTH, padding=PADDING)
+SPEC = Spec((Grid(channels=3, size=(_SIDE, _SIDE), patch=(8, 8)), _CAPTION), Target("binary", 1))
+
+
+@dataclass(frozen=True)
+class Captioned:
+    """Reads drawings beside captions; the `read` of `Items`.
+
+    Args:
+        paths: one a sample.
+        captions: int32 [N, 12].
+    """
+
+    paths: Sequence[Path]
+    captions: NDArray[np.int32]
+
+    def __call__(self, position: int) -> tuple[Tensor, ...]:
+        path = self.paths[position]
+        with reading(path), Image.open(path) as image:
+            drawn = image.convert("RGBA")
+            white = Image.new("RGBA", drawn.size, "white")
+            small = Image.alpha_composite(white, drawn).convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX)
+        pixels = torch.from_numpy(np.asarray(small).copy()).permute(2, 0, 1).contiguous()
+        return pixels, torch.from_numpy(self.captions[position])
+
+
+def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
+    """Pixels from 0 to 1 as float32 [B, 3, 48, 48], and symbols int64 [B, 12]; a drawing's two samples side by side."""
+    folder = folder_of(entry, root, _LIST, _NAMES, _DRAWINGS)
+    with reading(folder / _NAMES):
+        listed = json.loads((folder / _NAMES).read_text(encoding="utf-8"))
+        names = {_plain(one["hexcode"]): one["label"] for one in listed}
+    with reading(folder / _LIST):
+        listed = json.loads((folder / _LIST).read_text(encoding="utf-8"))
+        drawn = [(one["image"], names[_plain(one["unified"])]) for one in listed if one["has_img_google"]]
+    groups = torch.arange(len(drawn))
+    testing = groups % _TESTED == _TESTED - 1
+    if len(drawn) < 2 * _TESTED:  # of one drawing alone no caption is wrong
+        raise UserError(f"data: {folder / _LIST} must list {2 * _TESTED} emoji or more")
+    learner = learnt([drawn[number][1] for number in groups[~testing].tolist()], _CAPTION.vocabulary)
+    captions = symbols(learner, [name for _, name in drawn], _LENGTH).int()
+    parts = {}
+    for part, chosen in (("train", ~testing), ("test", testing)):
+        own = groups[chosen]
+        shown = torch.stack([own, _others(own)], dim=1).flatten()  # whose caption is shown
+        own = own.repeat_interleave(2)
+        paths = [folder / _DRAWINGS / drawn[number][0] for number in own.tolist()]
+        fits = (shown == own).float()
+        parts[part] = Items(2 * own + (1 - fits).long(), Captioned(paths, captions[shown].numpy()), fits, own)
+    return entry.dataset(SPEC, parts, ("fits",))
+
+
+def _plain(code: str) -> str:
+    """A code without the sign that asks for a coloured drawing, which the two lists do not set alike."""
+    return code.replace("-FE0F", "")
+
+
+def _others(numbers: Tensor) -> Tensor:
+    """For each of the numbers another one; each is another's once: the next one in an order drawn by key."""
+    order = Draws(seed=0, epoch=0, ids=numbers).permutation("captions")
+    others = torch.empty_like(numbers)
+    others[order] = numbers[order.roll(-1)]
+    return others
+
+
+ENTRIES = (
+    Entry(
+        name="emoji",
+        title="Emoji with captions",
+        domain="vision_language",
+        roles=("mini",),
+        read=read,
+        folder="mini/emoji",
+        layout=f"{_LIST}, {_NAMES} and {_DRAWINGS}/*.png",
+        size="81 MB",
+        licence="Apache 2.0 (drawings), MIT (lists)",
+        packages=(
+            Package(
+                client="npm",
+                name="emoji-datasource-google",
+                version="16.0.0",
+                sha256="fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
+                members=(_LIST, f"{_DRAWINGS}/*.png"),
+            ),
+            Package(
+                client="npm",
+                name="emojibase-data",
+                version="17.0.0",
+                sha256="d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a",
+                members=(_NAMES,),
+            ),
+        ),
+        batch=128,
+    ),
+)
