@@ -238,3 +238,14 @@ def test_a_broken_document_is_named_and_the_next_is_read(
     with pytest.raises(UserError, match=rf"{file} cannot be read"):
         train.read(8)
     assert torch.equal(train.read(15)[0], vocabularies.xlm_roberta(tmp_path)(f"{text.FOREIGN[1]} 2"))
+
+
+def test_a_file_that_is_gone_leaves_the_others_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text.mc4(tmp_path, monkeypatch)
+    train, words = part(opened("mc4", tmp_path), "train"), vocabularies.xlm_roberta(tmp_path)
+    train.read(0)
+    file = tmp_path / "mc4" / "multilingual" / "c4-en.tfrecord-00001-of-01024.json.gz"
+    file.unlink()
+    with pytest.raises(UserError, match=rf"{file} cannot be read"):
+        train.read(14)
+    assert torch.equal(train.read(7)[0], words(f"{text.FOREIGN[0]} 1"))

@@ -474,3 +474,36 @@ def test_compiled_blocks_train_alike(tmp_path: Path) -> None:
     compiled = train(settings(tmp_path / "compiled", steps=2, encoder=replace(SMALL, dropout=0.0), compile=True))
     for one, other in zip(plain.encoder().parameters(), compiled.encoder().parameters(), strict=True):
         torch.testing.assert_close(one, other, rtol=0, atol=1e-4)
+
+
+class Overflowing(torch.nn.Module):
+    """Batch norm behind a value that overflows from some forward pass on."""
+
+    def __init__(self, passes: int) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 8), torch.nn.BatchNorm1d(8))
+        self.left = passes
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        self.left -= self.training
+        return self.layers(pixels if self.left >= 0 else pixels / 0)
+
+
+def test_a_bad_batch_that_batch_norm_has_seen_spoils_no_state(tmp_path: Path) -> None:
+    given = settings(tmp_path / "run", steps=20, save_every=2)
+    with pytest.raises(UserError, match="the last sound state is saved in"):
+        train(given, DIGITS, Overflowing(passes=9))
+    saved = state(Run.open(given.out))
+    assert saved["step"] in (2, 4)  # two passes a step, and those that look at the module first
+    assert all(bool(one.isfinite().all()) for one in saved["encoder"].values())
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("optimizer", "adam"), ("schedule", "linear"), ("decay", "none"), ("precision", "64"), ("monitor", "digits")],
+)
+def test_a_word_that_a_setting_does_not_know_is_refused_from_python_too(name: str, value: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"^{name}: got '{value}', must be"):
+        settings(tmp_path / "run", **{name: value})
+    with pytest.raises(UserError, match=r"^at: got 'inputs', must be one of: input, embeddings, both"):
+        MethodSettings(at="inputs")  # type: ignore[arg-type]

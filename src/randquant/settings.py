@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from tyro.conf import Positional, arg
 
@@ -40,6 +40,16 @@ def _check(name: str, value: int, least: int) -> None:
         raise UserError(f"{name}: got {value}, must be at least {least}")
 
 
+def _check_choices(settings: object) -> None:
+    """Refuse a word that a setting does not know; the command line does so by itself, Python does not."""
+    for name, hint in get_type_hints(type(settings)).items():
+        value = getattr(settings, name)
+        if get_origin(hint) is Literal and value not in get_args(hint):
+            raise UserError(f"{name}: got {value!r}, must be one of: {', '.join(map(str, get_args(hint)))}")
+        if get_origin(hint) is tuple and isinstance(value, str):
+            raise UserError(f"{name}: got {value!r}, must be a tuple of names, such as ({value!r},)")
+
+
 @dataclass(frozen=True, kw_only=True)
 class EncoderSettings:
     """The sizes of the domain-agnostic transformer."""
@@ -62,6 +72,7 @@ class EncoderSettings:
     """End with a LayerNorm; the DABS benchmark has none."""
 
     def __post_init__(self) -> None:
+        _check_choices(self)
         for name in ("width", "depth", "heads", "head_width", "mlp_width"):
             _check(name, getattr(self, name), 1)
         if not 0 <= self.dropout < 1:
@@ -114,6 +125,7 @@ class MethodSettings:
     """mocov3 and byol: how much of the momentum encoder a step keeps at first; it rises to 1 as half a cosine."""
 
     def __post_init__(self) -> None:
+        _check_choices(self)
         for name in ("bins", "projection", "hidden"):
             _check(name, getattr(self, name), 1)
         for name in ("crop_smallest", "shift_largest"):
@@ -199,6 +211,7 @@ class PretrainSettings:
     """No progress."""
 
     def __post_init__(self) -> None:
+        _check_choices(self)
         _check("seed", self.seed, 0)
         if self.batch != 0:
             _check("batch", self.batch, 2)
@@ -351,6 +364,7 @@ class FinetuneSettings:
     """No progress and no table."""
 
     def __post_init__(self) -> None:
+        _check_choices(self)
         _check("seed", self.seed, 0)
         for name in ("steps", "batch", "evaluate_every", "patience", "draws"):
             _check(name, getattr(self, name), 1)

@@ -188,10 +188,13 @@ def train(
             values["gradient_norm"] = float(cast(torch.Tensor, norm))
             # Mixed precision with 16 bits skips steps whose gradient overflows, so there the loss alone tells.
             if not math.isfinite(values["loss"] if settings.precision == "16" else sum(values.values())):
-                save(step)
+                sound = _is_finite(encoder) and _is_finite(method)  # batch norms have seen the bad batch already
+                if sound:
+                    save(step)
                 raise UserError(
-                    f"learning_rate: the loss became {values['loss']} at step {step + 1} with {rate:g}; the state "
-                    f"before it is saved in {run.path}; start anew with a smaller one"
+                    f"learning_rate: the loss became {values['loss']} at step {step + 1} with {rate:g}; the "
+                    f"{'state before it' if sound else 'last sound state'} is saved in {run.path}; "
+                    "start anew with a smaller one"
                 )
             optimizer.step()
             optimizer.zero_grad()
@@ -246,6 +249,11 @@ def _check(samples: Samples, settings: PretrainSettings) -> None:
                     f"data: input {number} has the same value in all samples in its channel {same[0]}"
                     f"{f', and in {len(same) - 1} others' if same[1:] else ''}; it says nothing: leave it out"
                 )
+
+
+def _is_finite(module: nn.Module) -> bool:
+    """Whether all weights and buffers are numbers."""
+    return all(bool(one.isfinite().all()) for one in module.state_dict().values() if one.is_floating_point())
 
 
 def _encoder(settings: PretrainSettings, dataset: Dataset, module: nn.Module | None) -> Encoder:
