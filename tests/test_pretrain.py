@@ -469,7 +469,8 @@ def test_samples_from_files_train_the_same_encoder(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("default")  # torch's compiler looks at the .grad of inner tensors
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with g++, which is not here")
-def test_compiled_blocks_train_alike(tmp_path: Path) -> None:
+def test_compiled_blocks_train_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "compiled-code"))  # nothing of an earlier run's
     plain = train(settings(tmp_path / "plain", steps=2, encoder=replace(SMALL, dropout=0.0)))
     compiled = train(settings(tmp_path / "compiled", steps=2, encoder=replace(SMALL, dropout=0.0), compile=True))
     for one, other in zip(plain.encoder().parameters(), compiled.encoder().parameters(), strict=True):

@@ -1,0 +1,50 @@
+"""Every setting of a grid of tasks, methods and seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from randquant.errors import UserError
+from randquant.settings.choices import Device, Precision, Suite, check_least
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchSettings:
+    """Pretrain by several methods and probe every task of a suite; the random encoder and the raw input stand beside.
+
+    What is finished in the folder is not done again; a cell that fails is recorded and the others go on.
+    """
+
+    suite: Suite = "mini"
+    """mini: real data that packages carry, on a laptop; dabs: the 34 tasks of the DABS benchmark under its protocol."""
+    methods: str = "emix,rq"
+    """The methods, with commas between them; none and raw are always there."""
+    tasks: str = ""
+    """The tasks, with commas between them; by default all of the suite."""
+    out: Path = Path("runs/bench")
+    """The folder for results, runs and report."""
+    seed: int = 0
+    """The first seed."""
+    seeds: int = 1
+    """Everything is done from so many seeds."""
+    steps: int = 0
+    """Optimizer steps of each training; 0 is the suite's number: 600 for mini, 100,000 for dabs."""
+    shard: str = "1/1"
+    """2/5 does the second fifth of the cells; machines that share the folder each do one."""
+    dabs_faithful: bool = False
+    """Keep the errors of the DABS benchmark's own code in the data sets, where published figures depend on them."""
+    device: Device = "auto"
+    """auto takes a GPU where there is one."""
+    precision: Precision = "32"
+    """Arithmetic of the training step: 32, or mixed with bf16 or 16 bits; the DABS benchmark's is 16."""
+    quiet: bool = False
+    """No progress."""
+
+    def __post_init__(self) -> None:
+        check_least("seed", self.seed, 0)
+        check_least("seeds", self.seeds, 1)
+        check_least("steps", self.steps, 0)
+        number, _, count = self.shard.partition("/")
+        if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+            raise UserError(f"shard: got {self.shard!r}, must be i/n with i from 1 to n, such as 2/5")

@@ -1,0 +1,38 @@
+"""The words that a setting may be, and the checks that settings make of themselves."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args, get_origin, get_type_hints
+
+from randquant.errors import UserError
+
+Pooling = Literal["masked", "all"]
+Device = Literal["auto", "cpu", "cuda"]
+Precision = Literal["32", "bf16", "16"]
+Schedule = Literal["constant", "cosine"]
+Place = Literal["input", "embeddings", "both"]
+Views = Literal["both", "one"]
+Gradient = Literal["range", "straight_through", "none"]
+MixtureWeights = Literal["sample", "batch"]
+Optimizer = Literal["adamw", "sgd", "lars"]
+Decay = Literal["all", "matrices"]
+Logger = Literal["tensorboard", "wandb"]
+Protocol = Literal["default", "dabs"]
+Suite = Literal["mini", "dabs"]
+DataAction = Literal["list", "info", "get", "check"]
+
+
+def check_least(name: str, value: int, least: int) -> None:
+    """Refuse a number below the least one that makes sense."""
+    if value < least:
+        raise UserError(f"{name}: got {value}, must be at least {least}")
+
+
+def check_choices(settings: object) -> None:
+    """Refuse a word that a setting does not know; the command line does so by itself, Python does not."""
+    for name, hint in get_type_hints(type(settings)).items():
+        value = getattr(settings, name)
+        if get_origin(hint) is Literal and value not in get_args(hint):
+            raise UserError(f"{name}: got {value!r}, must be one of: {', '.join(map(str, get_args(hint)))}")
+        if get_origin(hint) is tuple and isinstance(value, str):
+            raise UserError(f"{name}: got {value!r}, must be a tuple of names, such as ({value!r},)")

@@ -1,0 +1,38 @@
+"""Every setting of a probe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tyro.conf import Positional
+
+from randquant.errors import UserError
+from randquant.settings.choices import Device, Protocol, check_least
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSettings:
+    """Probe frozen features, beside the samples themselves and a random encoder: what plain heads read from them."""
+
+    run: Positional[str]
+    """A run directory; random or raw for the two plain rows alone."""
+    task: Positional[tuple[str, ...]]
+    """Data sets with labels, such as digits."""
+    seed: int = 0
+    """Names the validation part, the draws of the few labels, and the weights of a random encoder."""
+    draws: int = 5
+    """How many times the few labels are drawn."""
+    protocol: Protocol = "default"
+    """dabs: the DABS benchmark's own linear head, with all labels."""
+    dabs_faithful: bool = False
+    """Keep the errors of the DABS benchmark's own code in a data set, where published figures depend on them."""
+    device: Device = "auto"
+    """auto takes a GPU where there is one."""
+    quiet: bool = False
+    """No table."""
+
+    def __post_init__(self) -> None:
+        check_least("seed", self.seed, 0)
+        check_least("draws", self.draws, 1)
+        if not self.task:
+            raise UserError("task: got none, needs a data set with labels, such as digits")
