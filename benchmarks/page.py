@@ -41,6 +41,9 @@ process; a cell is the median of {rounds} runs, down to {fewest} where a call is
   once; then the high-water mark of resident memory (VmHWM, reset before a call) less what was resident before it, the
   largest of three. Freed blocks above 64 KB are returned at once there, so memory that is used again counts again.
 
+{bars}"""
+
+_BARS = """\
 ## Bars
 
 "On fresh pages": the median of five processes with the default allocator, in which free memory goes back to the system
@@ -53,17 +56,20 @@ For float32 images NCHW and R = 8 unless said.{judged}
 """
 
 
-def page(results: Results, verdicts: Sequence[Verdict], *, threads: int, rounds: int, quick: bool) -> str:
-    """All that a run has to say."""
+def page(
+    results: Results, verdicts: Sequence[Verdict], words: Sequence[str], *, threads: int, rounds: int, quick: bool
+) -> str:
+    """All that a run has to say; without verdicts nothing of bars. `words` are those of its command."""
+    judged = " The batches of a quick run are too small to be judged by." if quick else ""
+    bars = _BARS.format(judged=judged, bars=bar_table(verdicts, judged=not quick)) if verdicts else ""
     return _PAGE.format(
-        command=f"python benchmarks/speed.py {'--quick' if quick else '--markdown docs/benchmarks.md'}",
+        command=" ".join(["python benchmarks/speed.py", *words]),
         machine=machine(threads),
         table=speed_table(results),
         rounds=rounds,
         fewest=FEWEST,
         gpu=gpu(),
-        judged=" The batches of a quick run are too small to be judged by." if quick else "",
-        bars=bar_table(verdicts, judged=not quick),
+        bars=bars,
     )
 
 

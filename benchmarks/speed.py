@@ -7,6 +7,7 @@ import shutil
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 # OpenMP's threads spin for milliseconds after torch's work; the next call, another contestant's, would pay for it.
 # They read this when torch is loaded; processes started from here inherit it.
@@ -34,6 +35,8 @@ class Options:
     """Small batches, few rounds, no torch.compile, memory of the first batch: shows that all works, judges nothing."""
     threads: int = 2
     """How many a process may use; one process works at a time."""
+    device: Literal["all", "cpu", "cuda"] = "all"
+    """all: the CPU, and a GPU where there is one. The bars are of the CPU."""
 
     @property
     def bins(self) -> tuple[int, ...]:
@@ -58,10 +61,20 @@ def main(options: Options) -> int:
     """The exit status: 0, or 1 where a bar is missed; ends at once where an answer is wrong."""
     if options.markdown and not options.markdown.absolute().parent.is_dir():
         sys.exit(f"speed.py: error: --markdown: there is no folder {options.markdown.parent}; make it first")
+    if options.device == "cuda" and not torch.cuda.is_available():
+        sys.exit("speed.py: error: --device: got cuda, but torch finds no GPU here")
     torch.set_num_threads(options.threads)
     results = Results()
-    for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
-        results.seconds |= times(options, device)
+    if options.device != "cuda":
+        on_cpu(results, options)
+    if options.device != "cpu" and torch.cuda.is_available():
+        results.seconds |= times(options, "cuda")
+    return report(results, options)
+
+
+def on_cpu(results: Results, options: Options) -> None:
+    """Times, memory and the ratios of fresh processes."""
+    results.seconds |= times(options, "cpu")
     if peaks_can_be_read():
         say("memory, each case in a process of its own")
         for case in filter(options.weighs, results.seconds):
@@ -73,7 +86,6 @@ def main(options: Options) -> int:
             fresh_to_clone(sized, MEMORY_BINS, options.threads, options.rounds, less_draws=batch is not MAIN)
             for _ in range(options.processes)
         ]
-    return report(results, options)
 
 
 def times(options: Options, device: str) -> dict[Case, float]:
@@ -107,8 +119,8 @@ def takes_part(contestant: Contestant, batch: Batch) -> bool:
 
 def report(results: Results, options: Options) -> int:
     """Print the page, and say by the exit status whether all bars are met."""
-    verdicts = [bar.verdict(results) for bar in BARS]
-    text = page(results, verdicts, threads=options.threads, rounds=options.rounds, quick=options.quick)
+    verdicts = [] if options.device == "cuda" else [bar.verdict(results) for bar in BARS]
+    text = page(results, verdicts, sys.argv[1:], threads=options.threads, rounds=options.rounds, quick=options.quick)
     sys.stdout.write(text)
     if options.markdown:
         options.markdown.write_text(text, encoding="utf-8")
