@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from randquant import randomized_quantize
-from randquant.quantize import gpu_triton, operation, reference
+from randquant.quantize import draw, gpu_draw, gpu_triton, operation, reference
 from randquant.quantize.scope import FLOATS, INTEGERS
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -200,3 +200,65 @@ def test_programs_cover_everything_once(
     assert busy or plan.reach == plan.along  # nothing is left to share out
     assert plan.across * plan.along <= 8192
     assert 1 <= plan.warps <= 8
+
+
+KEYS = torch.tensor([0, 1, -1, 2**63 - 1, -(2**63), *range(77, 105)])
+
+
+@pytest.mark.parametrize("words", [(0,), (-3, 1), (2**40 + 7, 9, 1), (KEYS.flip(0),), (5, KEYS.flip(0), 2**32)])
+def test_keys_below_keys(words: tuple[int | Tensor, ...]) -> None:
+    moved = [word.to(DEVICE) if isinstance(word, Tensor) else word for word in words]
+    assert torch.equal(gpu_draw.fold(KEYS.to(DEVICE), moved).cpu(), draw.fold(KEYS, *words))
+    assert torch.equal(gpu_draw.fold(KEYS[3].to(DEVICE), moved).cpu(), draw.fold(KEYS[3], *words))
+
+
+@pytest.mark.parametrize(("count", "runs"), [(1, 0), (7, 0), (1500, 0), (1, 1), (21, 3), (315, 5), (512, 2)])
+def test_the_numbers_of_keys(count: int, runs: int) -> None:
+    expected = draw.uniform(KEYS, count, "edges", runs=runs)
+    assert torch.equal(gpu_draw.uniform(KEYS.to(DEVICE), count, draw._named("edges"), runs).cpu(), expected)
+
+
+@settings(deadline=None, max_examples=40, derandomize=True, database=None)
+@given(
+    shape=st.sampled_from([(2, 3, 40), (2, 9, 5, 4), (1, 1, 9000), (2, 20, 3)]),
+    dtype=st.sampled_from([torch.float32, torch.float32, torch.bfloat16, torch.float64]),
+    layout=st.sampled_from(LAYOUTS),
+    bins=st.one_of(st.integers(1, 20), st.just((2, 9))),
+    scale=st.sampled_from([1e-9, 1.0, 1e30]),
+    per=st.sampled_from(["channel", "sample"]),
+    values=st.sampled_from(["random", "midpoint"]),
+    p=st.sampled_from([1.0, 0.5]),
+    special=st.sampled_from(["none", "ties", "constant", "not finite"]),
+    seed=st.integers(0, 2**31),
+)
+def test_the_range_gradient_is_that_of_plain_torch(
+    shape: tuple[int, ...],
+    dtype: torch.dtype,
+    layout: str,
+    bins: int | tuple[int, int],
+    scale: float,
+    per: str,
+    values: str,
+    p: float,
+    special: str,
+    seed: int,
+) -> None:
+    x = numbers(shape, dtype, scale, seed)
+    if special == "ties":
+        x = (x / scale).round() * scale
+    elif special == "constant":
+        x[:, 0] = x[0, 0].flatten()[0]
+    elif special == "not finite":
+        x[0, 0].view(-1)[:3] = torch.tensor([math.nan, math.inf, -math.inf], dtype=dtype)
+    weight = numbers(shape, dtype, 1.0, seed + 1)
+    gradients = []
+    for backend, leaf in (("reference", x.clone()), ("triton", laid_out(x, layout))):
+        leaf.requires_grad_()
+        generator = torch.Generator().manual_seed(seed)
+        y = randomized_quantize(leaf, bins, per=per, values=values, p=p, generator=generator, backend=backend)
+        y.backward(weight.to(y.device))
+        gradients.append(leaf.grad.cpu())
+    expected, got = gradients
+    assert not expected.isnan().any()
+    rounding = 1e-2 if dtype == torch.bfloat16 else 1e-5
+    torch.testing.assert_close(got, expected, rtol=rounding, atol=rounding * 40)

@@ -17,8 +17,16 @@ from torch import Tensor
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
-from randquant.quantize import draw, gpu_kernels, gpu_triton
+from randquant.quantize import draw, gpu_draw, gpu_draw_kernels, gpu_kernels, gpu_triton
 from randquant.quantize.scope import Limits
+
+KERNELS = (
+    gpu_kernels.quantize,
+    gpu_kernels.measure,
+    gpu_kernels.range_gradient,
+    gpu_draw_kernels.fold,
+    gpu_draw_kernels.uniform,
+)
 
 
 class Card:
@@ -45,7 +53,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     def keep(run: Callable[..., Any], *arguments: Any, **options: Any) -> None:
         codes.append(run(*arguments, **{**options, "warmup": True}).asm["ptx"])
 
-    for kernel in (gpu_kernels.quantize, gpu_kernels.measure):
+    for kernel in KERNELS:
         monkeypatch.setattr(kernel, "run", partial(keep, kernel.run))
 
     def quantize(
@@ -111,3 +119,26 @@ def test_offsets_of_64_bits(compiled: Callable[..., list[str]], monkeypatch: pyt
     monkeypatch.setattr(gpu_triton, "WIDE", 0)
     for code in compiled(torch.zeros(1, 1, 20_000)):
         assert_as_meant(code)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("midpoint", [False, True])
+def test_gradients(dtype: torch.dtype, midpoint: bool, compiled: Callable[..., list[str]]) -> None:
+    x = torch.zeros(2, 197, 256, dtype=dtype).mT
+    codes = compiled(x, midpoint=midpoint)
+    codes.clear()
+    drawn = draw.fractions(2, 256, (8, 8), uniform_edges=False, midpoint=midpoint, p=1.0, shared=False, device=x.device)
+    gpu_triton.range_gradient(x, x, drawn)
+    (code,) = codes
+    assert not re.search(r"\bfma\.", code)
+
+
+def test_draws(compiled: Callable[..., list[str]]) -> None:
+    codes = compiled(torch.zeros(4, 3, 256))
+    codes.clear()
+    keys = torch.arange(5)
+    gpu_draw.fold(keys, [1, 2**40])
+    gpu_draw.fold(keys, [keys])
+    gpu_draw.uniform(keys, 2000, 1)
+    gpu_draw.uniform(keys, 21, 1, runs=3)
+    assert len(codes) == 4

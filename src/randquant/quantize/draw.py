@@ -7,7 +7,11 @@ integer tensor arithmetic, so batch composition, order, worker, rank and device 
 
 from __future__ import annotations
 
+import functools
+import importlib
+import importlib.util
 import zlib
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,34 +46,71 @@ def _rounds(keys: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> tuple[Any, Any, An
     return c0, c1, c2, c3
 
 
-def fold(keys: Tensor, word: int | str | Tensor) -> Tensor:
+@functools.cache
+def _on_gpu() -> ModuleType | None:
+    """The same draws in one launch each; None where triton is not installed, and plain torch makes them."""
+    installed = importlib.util.find_spec("triton") is not None
+    return importlib.import_module(f"{__package__}.gpu_draw") if installed else None
+
+
+def fold(keys: Tensor, *words: int | str | Tensor) -> Tensor:
     """Derive one key below each key, as a folder below a folder.
 
     Args:
         keys: int64, any shape.
-        word: an integer, a name (its CRC-32 stands for it), or an int64 tensor that broadcasts with keys.
+        words: integers, names (their CRC-32 stands for them), or int64 tensors that broadcast with keys; each names
+            the key below the one before.
 
     Returns:
-        int64 keys in the shape that keys and word broadcast to.
+        int64 keys in the shape that keys and words broadcast to.
     """
-    if isinstance(word, str):
-        word = _named(word)
-    if not isinstance(word, Tensor):
-        word = torch.tensor(word, dtype=torch.int64, device=keys.device)
-    c0, c1, _, _ = _philox(keys, word & _WORD, (word >> 32) & _WORD, _FOLD)
-    return c1 << 32 | c0
+    named = [_named(word) if isinstance(word, str) else word for word in words]
+    if keys.is_cuda and (gpu := _on_gpu()):
+        derived: Tensor = gpu.fold(keys, named)
+        return derived
+    for word in named:
+        below = word if isinstance(word, Tensor) else torch.tensor(word, dtype=torch.int64, device=keys.device)
+        c0, c1, _, _ = _philox(keys, below & _WORD, (below >> 32) & _WORD, _FOLD)
+        keys = c1 << 32 | c0
+    return keys
 
 
 def _named(purpose: str) -> int:
     return zlib.crc32(purpose.encode())
 
 
-def uniform(keys: Tensor, count: int, purpose: str = "") -> Tensor:
-    """The first `count` numbers of each key for a purpose: float32 multiples of 2^-24 in [0, 1), (*keys, count)."""
+def uniform(keys: Tensor, count: int, purpose: str = "", *, runs: int = 0) -> Tensor:
+    """The first `count` numbers of each key for a purpose: float32 multiples of 2^-24 in [0, 1), (*keys, count).
+
+    Args:
+        keys: int64, any shape.
+        count: how many a key.
+        purpose: names the stream.
+        runs: into how many runs of one length they are cut, each sorted; 0 leaves all as they are drawn.
+    """
+    gpu = _on_gpu() if keys.is_cuda else None
+    if gpu is None:
+        numbers = _uniform(keys, count, _named(purpose))
+    else:
+        sorted_at_once: bool = count <= runs * gpu.LONGEST
+        numbers = gpu.uniform(keys.flatten(), count, _named(purpose), runs if sorted_at_once else 0)
+        numbers = numbers.view(*keys.shape, count)
+        runs = 0 if sorted_at_once else runs
+    return _in_runs(numbers, runs)
+
+
+def _uniform(keys: Tensor, count: int, purpose: int) -> Tensor:
     blocks = torch.arange(-(-count // 4), dtype=torch.int64, device=keys.device)
-    words = _philox(keys.unsqueeze(-1), blocks, torch.full_like(blocks, _named(purpose)), _STREAM)
+    words = _philox(keys.unsqueeze(-1), blocks, torch.full_like(blocks, purpose), _STREAM)
     bits = torch.stack(words, dim=-1).flatten(-2)[..., :count]
     return (bits >> 8).to(torch.float32) * 2.0**-24
+
+
+def _in_runs(numbers: Tensor, runs: int) -> Tensor:
+    """Numbers (..., count) with each of their runs ascending; as they are where there are no runs."""
+    if not runs or not numbers.numel():
+        return numbers
+    return _ascending(numbers.reshape(*numbers.shape[:-1], runs, -1)).flatten(-2)
 
 
 class Fractions(NamedTuple):
@@ -112,12 +153,13 @@ def fractions(
     groups = 1 if shared else samples
     fewest, most = bins
 
-    def draw(purpose: str, rows: int, columns: int) -> Tensor:
+    def draw(purpose: str, rows: int, columns: int, runs: int = 0) -> Tensor:
         if keys is not None:
-            return uniform(keys, columns, purpose)
+            return uniform(keys, columns, purpose, runs=runs)
         source = device if generator is None else generator.device
         numbers = torch.rand(rows * columns, generator=generator, device=source, dtype=torch.float32)
-        return numbers.to(device).view(rows, columns)
+        numbers = numbers.to(device).view(rows, columns)
+        return _in_runs(numbers, runs)
 
     def spread(rows: Tensor) -> Tensor:
         """[groups, channels or 1, ...] to [S, ...], one row for each quantizer."""
@@ -131,11 +173,11 @@ def fractions(
         edges = edges[torch.zeros(1, 1, dtype=torch.long, device=device) if counts is None else counts - fewest]
         edges = edges.expand(groups, 1, most - 1)
     else:
-        edges = draw("edges", groups, channels * (most - 1)).view(groups, channels, most - 1)
+        edges = draw("edges", groups, channels * (most - 1), runs=channels if counts is None else 0)
+        edges = edges.view(groups, channels, most - 1)
         if counts is not None:
             unused = torch.arange(1, most, device=device) >= counts  # [groups, R-1]
-            edges = edges.masked_fill(unused.unsqueeze(1), torch.inf)
-        edges = _ascending(edges)
+            edges = _ascending(edges.masked_fill(unused.unsqueeze(1), torch.inf))
     values = None if midpoint else draw("values", groups, channels * most).view(groups, channels, most)
     applied = None if p == 1 else draw("applied", samples, 1) < p
     return Fractions(
@@ -165,10 +207,7 @@ def _uniform_edges(fewest: int, most: int) -> Tensor:
 
 def torch_seed(seed: int, purpose: str, *words: int) -> int:
     """A seed for torch's own generator, which draws weights and dropout, for one purpose only."""
-    key = fold(torch.tensor(seed), purpose)
-    for word in words:
-        key = fold(key, word)
-    return int(key)
+    return int(fold(torch.tensor(seed), purpose, *words))
 
 
 class Draws:
@@ -187,14 +226,14 @@ class Draws:
     """
 
     def __init__(self, seed: int, epoch: int, ids: Tensor, rows: slice = slice(None)) -> None:
-        root = fold(torch.tensor(seed, dtype=torch.int64, device=ids.device), epoch)
-        self._all_keys = fold(root, ids)  # [G]
+        root = fold(torch.tensor(seed, dtype=torch.int64), epoch)
+        self._all_keys = fold(root.to(ids.device), ids)  # [G]
         self._keys = self._all_keys[rows]  # [B]
         self.rows = torch.arange(len(ids), device=ids.device)[rows]
 
     def keys(self, purpose: str, view: int = 0) -> Tensor:
         """Keys for `randomized_quantize` or `uniform`: int64 [B]."""
-        return fold(fold(self._keys, purpose), view)
+        return fold(self._keys, purpose, view)
 
     def uniform(self, purpose: str, *shape: int, view: int = 0) -> Tensor:
         """Uniform numbers in [0, 1): float32 [B, *shape]."""
@@ -205,4 +244,4 @@ class Draws:
 
         It may keep fixed points.
         """
-        return fold(fold(self._all_keys, purpose), view).argsort(stable=True)[self.rows]
+        return fold(self._all_keys, purpose, view).argsort(stable=True)[self.rows]

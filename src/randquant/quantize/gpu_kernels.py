@@ -111,6 +111,75 @@ def quantize(
         tl.store(target + start * out_n, result.to(kind), mask=inside)
 
 
+@triton.jit(do_not_specialize=["most_bins"])
+def range_gradient(
+    x, gradient, out, edges, values, applied, channels, n, most_bins,
+    x_b, x_c, x_n, gradient_b, gradient_c, gradient_n, out_b, out_c, out_n,
+    WORK: tl.constexpr, QUARTER: tl.constexpr, ENDS: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr,
+    INDEX: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_N: tl.constexpr,
+):  # fmt: skip
+    """Write to out what flows back to x through the ranges that were measured; see `gradient.Quantize`.
+
+    Args:
+        x, gradient, out: [B, C, N] with their strides: the input, the gradient of its quantization, that of itself.
+        edges, values, applied, most_bins: as in `quantize`.
+    """
+    b, c, _ = _place(channels, 1, INDEX, BLOCK_C)
+    exists = c < channels
+    scope = (b * channels + c).to(tl.int64)
+    x += b * x_b
+    least, most = _finite_ends(x, c * x_c, exists, 0, n, n, x_n, ENDS, LOWEST, HIGHEST, BLOCK_C, BLOCK_N)
+    huge = tl.maximum(tl.abs(least), tl.abs(most)) >= QUARTER
+    low, high = tl.where(huge, least * 0.25, least), tl.where(huge, most * 0.25, most)
+    span = high - low
+    changed = exists if applied is None else tl.load(applied + scope, mask=exists, other=0) != 0
+    along = tl.arange(0, BLOCK_N)[None, :].to(INDEX)
+    source = x + (c * x_c)[:, None] + along * x_n
+    flow = gradient + b * gradient_b + (c * gradient_c)[:, None] + along * gradient_n
+    target = out + b * out_b + (c * out_c)[:, None] + along * out_n
+
+    total = tl.zeros([BLOCK_C], WORK)
+    to_high = tl.zeros([BLOCK_C], WORK)
+    lowest = tl.zeros([BLOCK_C], tl.int32)  # elements that set the range
+    highest = tl.zeros([BLOCK_C], tl.int32)
+    for start in range(0, n, BLOCK_N):
+        inside = exists[:, None] & (start + along < n)
+        work = tl.load(source + start * x_n, mask=inside, other=float("inf")).to(WORK)
+        g = tl.load(flow + start * gradient_n, mask=inside, other=0).to(WORK)
+        g = tl.where(changed[:, None] & _finite(work), g, 0)
+        weight = tl.zeros([BLOCK_C, BLOCK_N], WORK)
+        left = tl.zeros([BLOCK_C], WORK)
+        begin = tl.full([BLOCK_C], float("-inf"), WORK)
+        for j in range(most_bins):
+            drawn = (exists & (j < most_bins - 1)) != 0
+            u = tl.load(edges + scope * (most_bins - 1) + j, mask=drawn, other=float("inf")).to(WORK)
+            right = tl.minimum(u, 1.0)
+            if values is None:
+                place = (left + right) * 0.5
+            else:
+                v = tl.load(values + scope * most_bins + j, mask=exists, other=0).to(WORK)
+                place = left + v * (right - left)
+            weight = tl.where(work >= begin[:, None], place[:, None], weight)
+            edge = tl.where(u < float("inf"), u * span + low, float("inf"))
+            left = right
+            begin = tl.where(huge, edge * 4, edge)
+        total += tl.sum(g, axis=1)
+        to_high += tl.sum(g * weight, axis=1)
+        lowest += tl.sum((work == least[:, None]).to(tl.int32), axis=1)
+        highest += tl.sum((work == most[:, None]).to(tl.int32), axis=1)
+    for_low = (total - to_high) / tl.maximum(lowest, 1)
+    for_high = to_high / tl.maximum(highest, 1)
+    for start in range(0, n, BLOCK_N):
+        inside = exists[:, None] & (start + along < n)
+        work = tl.load(source + start * x_n, mask=inside, other=float("inf")).to(WORK)
+        g = tl.load(flow + start * gradient_n, mask=inside, other=0).to(WORK)
+        quantized = changed[:, None] & _finite(work)
+        passed = tl.where(quantized, 0, g)
+        passed += tl.where(quantized & (work == least[:, None]), for_low[:, None], 0)
+        passed += tl.where(quantized & (work == most[:, None]), for_high[:, None], 0)
+        tl.store(target + start * out_n, passed.to(out.dtype.element_ty), mask=inside)
+
+
 @triton.jit
 def _place(channels, parts, INDEX: tl.constexpr, BLOCK_C: tl.constexpr):
     """The sample, the channels [BLOCK_C] and the part of them that a program owns."""

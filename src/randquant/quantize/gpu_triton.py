@@ -64,6 +64,30 @@ def measure(x: Tensor) -> Limits:
     return low.to(work).view(samples, channels), high.to(work).view(samples, channels)
 
 
+def range_gradient(x: Tensor, gradient: Tensor, fractions: Fractions) -> Tensor:
+    """What flows back to x [B, C, N] through its measured ranges, from the gradient of its quantization.
+
+    One program walks all of a scope.
+    """
+    out = torch.empty_like(x)
+    if x.numel() == 0:
+        return out
+    x, gradient, result = _merged(x, gradient, out)
+    plan = _plan(x, gradient, result, shared=False)
+    drawn = fractions.edges, fractions.values, fractions.applied
+    work = arithmetic(x.dtype)
+    _launch(
+        kernels.range_gradient,
+        plan,
+        x,
+        *(gradient, result, *(None if part is None else part.contiguous() for part in drawn)),
+        *(*x.shape[1:], fractions.edges.shape[1] + 1, *x.stride(), *gradient.stride(), *result.stride()),
+        WORK=_NAMES[work],
+        QUARTER=torch.finfo(work).max / 4,
+    )
+    return out
+
+
 class Plan(NamedTuple):
     """How programs share the elements of scopes [B, C, N]."""
 
@@ -76,7 +100,8 @@ class Plan(NamedTuple):
     offsets: torch.dtype
 
 
-def _plan(x: Tensor, *outs: Tensor) -> Plan:
+def _plan(x: Tensor, *outs: Tensor, shared: bool = True) -> Plan:
+    """How x is walked; `shared` says that several programs may share a scope."""
     samples, channels, n = x.shape
     warp = WARP // 2 if arithmetic(x.dtype) == torch.float64 else WARP
     columns = x.stride(1) == 1 and x.stride(2) != 1
@@ -87,7 +112,7 @@ def _plan(x: Tensor, *outs: Tensor) -> Plan:
 
     tiles = triton.cdiv(n, along)
     processors = _processors(x.device)
-    parts = 1 if programs >= 2 * processors else min(tiles, triton.cdiv(4 * processors, programs))
+    parts = 1 if not shared or programs >= 2 * processors else min(tiles, triton.cdiv(4 * processors, programs))
     reach = triton.cdiv(tiles, parts) * along
     parts = triton.cdiv(n, reach)
 

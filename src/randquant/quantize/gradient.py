@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -21,6 +21,13 @@ class Backend(Protocol):
     def quantize(self, x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None) -> None: ...
 
     def measure(self, x: Tensor) -> Limits: ...
+
+
+@runtime_checkable
+class FusedBackward(Protocol):
+    """A backend that computes the gradient through measured ranges itself; for others plain torch does."""
+
+    def range_gradient(self, x: Tensor, gradient: Tensor, fractions: Fractions) -> Tensor: ...
 
 
 class Quantize(torch.autograd.Function):
@@ -48,7 +55,7 @@ class Quantize(torch.autograd.Function):
         gradient: Gradient,
     ) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.context = scopes, fractions, limits, shared, gradient
+        ctx.context = backend, scopes, fractions, limits, shared, gradient
         out = torch.empty_like(x)
         write(x, out, backend, scopes, fractions, limits)
         return out
@@ -57,11 +64,13 @@ class Quantize(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient_out: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
-        scopes, fractions, limits, shared, gradient = ctx.context
+        backend, scopes, fractions, limits, shared, gradient = ctx.context
         nothing = (None,) * 6
         if gradient == "straight_through":
             return gradient_out, *nothing
         g, values = scopes.of(gradient_out), scopes.of(x)  # [B, C, N]
+        if gradient == "range" and limits is None and isinstance(backend, FusedBackward):
+            return scopes.restore(backend.range_gradient(values, g, fractions), like=x), *nothing
         finite = values.isfinite()
         applied = fractions.applied
         quantized = finite if applied is None else finite & applied.view(*values.shape[:2], 1)
