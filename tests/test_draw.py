@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
-from randquant.quantize import draw
+from randquant.quantize import cpu_draw, draw
 
 
 def test_philox_gives_the_published_answers() -> None:
@@ -18,6 +18,23 @@ def test_philox_gives_the_published_answers() -> None:
     expected = philox_in_python((0xFFFFFFFF,) * 2, (0xFFFFFFFF, 0xFFFFFFFF, 0, 1))
     assert tuple(int(word) for word in draw._philox(keys, c0, c1, 1)) == expected
     assert philox_in_python((0xFFFFFFFF,) * 2, (0xFFFFFFFF,) * 4) == (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)
+
+
+@pytest.mark.parametrize(("count", "runs"), [(1, 0), (7, 0), (70_000, 0), (1, 1), (21, 3), (45, 5), (512, 2)])
+def test_compiled_numbers_are_those_of_plain_torch(count: int, runs: int) -> None:
+    keys = torch.tensor([0, 1, -1, 2**63 - 1, -(2**63)])
+    assert torch.equal(cpu_draw.uniform(keys, count, 0xFFFFFFFE, runs), draw._uniform(keys, count, 0xFFFFFFFE, runs))
+    assert cpu_draw.uniform(keys[:0], count, 1, runs).shape == (0, count)
+
+
+def test_compiled_keys_are_those_of_plain_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = torch.tensor([[0, 1, -1], [2**63 - 1, -(2**63), 5]])
+    cases = [(0,), (-3, "view"), (2**40 + 7, 9, 1), (keys.flip(0),), (5, keys.T.reshape(2, 3), 2**32)]
+    folded = [(draw.fold(keys, *words), draw.fold(keys[0, 1], *words)) for words in cases]
+    monkeypatch.setattr(draw, "_compiled", lambda device: None)
+    for words, (many, one) in zip(cases, folded, strict=True):
+        assert torch.equal(draw.fold(keys, *words), many)
+        assert torch.equal(draw.fold(keys[0, 1], *words), one)
 
 
 def philox_in_python(key: tuple[int, int], counter: tuple[int, int, int, int]) -> tuple[int, int, int, int]:

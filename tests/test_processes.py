@@ -145,3 +145,10 @@ def test_a_batch_that_cannot_be_shared_out(batch: int, tmp_path: Path, monkeypat
     with pytest.raises(UserError, match=f"^batch: got {batch} for 2 processes, must be a multiple of that, and 2 each"):
         train(settings(tmp_path / "odd", batch=batch))
     assert not (tmp_path / "odd").exists()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch's SyncBatchNorm has no CPU path to compare with")
+def test_batch_norms_are_those_of_torch_on_a_gpu() -> None:
+    script = Path(__file__).parent / "batch_norms_on_gpu.py"
+    done = subprocess.run([*TORCHRUN, str(script)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -218,12 +218,12 @@ def test_the_numbers_of_keys(count: int, runs: int) -> None:
     assert torch.equal(gpu_draw.uniform(KEYS.to(DEVICE), count, draw._named("edges"), runs).cpu(), expected)
 
 
-@settings(deadline=None, max_examples=40, derandomize=True, database=None)
+@settings(deadline=None, max_examples=24, derandomize=True, database=None)
 @given(
-    shape=st.sampled_from([(2, 3, 40), (2, 9, 5, 4), (1, 1, 9000), (2, 20, 3)]),
+    shape=st.sampled_from([(2, 3, 40), (2, 9, 5, 4), (1, 1, 2100), (2, 20, 3)]),
     dtype=st.sampled_from([torch.float32, torch.float32, torch.bfloat16, torch.float64]),
     layout=st.sampled_from(LAYOUTS),
-    bins=st.one_of(st.integers(1, 20), st.just((2, 9))),
+    bins=st.one_of(st.integers(1, 9), st.just((2, 9))),
     scale=st.sampled_from([1e-9, 1.0, 1e30]),
     per=st.sampled_from(["channel", "sample"]),
     values=st.sampled_from(["random", "midpoint"]),

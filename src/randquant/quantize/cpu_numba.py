@@ -8,22 +8,17 @@ choose each element's output bits. A scope is read from memory once, for its ran
 from __future__ import annotations
 
 import functools
-import itertools
 import math
-import os
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import torch
-from numba.core.compiler_lock import global_compiler_lock
 from numpy.typing import NDArray
 from torch import Tensor
 
 from randquant.quantize import cpu_kernels as kernels
 from randquant.quantize.cpu_kernels import Drawn, Form
+from randquant.quantize.cpu_threads import share
 from randquant.quantize.draw import Fractions
 from randquant.quantize.scope import Limits, arithmetic
 
@@ -47,13 +42,13 @@ def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None
     dense = x.stride(2) == out.stride(2) == channels
     if n > 1 and _side_by_side(x, 2) and _side_by_side(out, 2):
         strides = (x.stride(0), x.stride(1), out.stride(0), out.stride(1))
-        _share(kernels.quantize_rows, batch * channels, _bits(x), _bits(out), channels, n, strides, form, draws)
+        share(kernels.quantize_rows, batch * channels, _bits(x), _bits(out), channels, n, strides, form, draws)
     elif _side_by_side(x, 1) and _side_by_side(out, 1) and (dense or n == 1 or channels >= _FEW):
         repeats = _repeats(channels) if dense else 1
         width = min(channels, kernels.TILE)
         strides = (x.stride(0), x.stride(2), out.stride(0), out.stride(2))
         shape = (channels, n, strides, form, draws, width, repeats)
-        _share(kernels.quantize_columns, batch * -(-channels // width), _bits(x), _bits(out), *shape)
+        share(kernels.quantize_columns, batch * -(-channels // width), _bits(x), _bits(out), *shape)
     else:
         rows = x.contiguous()
         quantized = torch.empty_like(rows)
@@ -70,7 +65,7 @@ def measure(x: Tensor) -> Limits:
     high = torch.empty_like(low)
     shape = (channels, n, (x.stride(0), x.stride(1)), _form(x.dtype))
     ends = (low.view(-1).numpy(), high.view(-1).numpy())
-    _share(kernels.measure_rows, batch * channels, _bits(x), *shape, *ends)
+    share(kernels.measure_rows, batch * channels, _bits(x), *shape, *ends)
     return low, high
 
 
@@ -117,49 +112,3 @@ def _bits(x: Tensor) -> Array:
     width, _ = _KINDS.get(x.dtype, (x.dtype, kernels.INTEGER))
     bits: Array = x.detach().as_strided((extent,), (1,)).view(width).numpy()
     return bits
-
-
-_pool: ThreadPoolExecutor | None = None
-_pool_lock = threading.Lock()
-
-
-def _share(kernel: Callable[..., None], count: int, *arguments: Any) -> None:
-    """Run kernel(start, stop, *arguments) over 0 to count, on as many threads as torch is allowed."""
-    threads = min(torch.get_num_threads(), count)
-    bounds = [count * i // threads for i in range(threads + 1)]
-    (first, *others) = itertools.pairwise(bounds)
-    futures = [_threads().submit(kernel, *part, *arguments) for part in others]
-    try:
-        kernel(*first, *arguments)
-    finally:
-        for future in futures:
-            future.result()
-
-
-def _threads() -> ThreadPoolExecutor:
-    global _pool
-    with _pool_lock:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(max(1, (os.cpu_count() or 2) - 1), thread_name_prefix="randquant")
-        return _pool
-
-
-def _before_fork() -> None:
-    """Wait until no thread holds a lock that a forked child would find held for good, numba's own among them."""
-    _pool_lock.acquire()
-    global_compiler_lock.acquire()  # type: ignore[no-untyped-call]
-
-
-def _after_fork() -> None:
-    global_compiler_lock.release()  # type: ignore[no-untyped-call]
-    _pool_lock.release()
-
-
-def _after_fork_in_child() -> None:
-    """A child inherits the pool and none of its threads."""
-    global _pool
-    _pool = None
-    _after_fork()
-
-
-os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)

@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import zlib
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -25,18 +25,9 @@ _ROUNDS = 10
 _STREAM, _FOLD = 0, 1  # the last counter word: numbers of a key, or keys below a key
 
 
-def _philox(keys: Tensor, low: Tensor, high: Tensor, kind: int) -> tuple[Tensor, ...]:
+def _philox(keys: Tensor, low: Tensor, high: Tensor, kind: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Encrypt the counters (low, high, 0, kind) under 64-bit keys: four int64 tensors of 32-bit words."""
-    if keys.device.type != "cpu":
-        return _rounds(keys, low, high, torch.zeros_like(low), torch.full_like(low, kind))
-    # The same arithmetic costs numpy a fraction of the time. Its arrays, unlike its scalars, wrap around silently.
-    k, c0, c1 = keys.numpy()[None], low.numpy()[None], high.numpy()[None]
-    words = _rounds(k, c0, c1, np.zeros(1, np.int64), np.full(1, kind, np.int64))
-    return tuple(torch.from_numpy(np.asarray(word[0])) for word in words)
-
-
-def _rounds(keys: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> tuple[Any, Any, Any, Any]:
-    """Philox4x32-10 on int64 arrays that broadcast, of numpy or torch."""
+    c0, c1, c2, c3 = low, high, torch.zeros_like(low), torch.full_like(low, kind)
     k0, k1 = keys & _WORD, (keys >> 32) & _WORD
     for _ in range(_ROUNDS):
         # The product of two 32-bit words fits 64 bits; int64 wraps around, which leaves its bits right.
@@ -47,10 +38,11 @@ def _rounds(keys: Any, c0: Any, c1: Any, c2: Any, c3: Any) -> tuple[Any, Any, An
 
 
 @functools.cache
-def _on_gpu() -> ModuleType | None:
-    """The same draws in one launch each; None where triton is not installed, and plain torch makes them."""
-    installed = importlib.util.find_spec("triton") is not None
-    return importlib.import_module(f"{__package__}.gpu_draw") if installed else None
+def _compiled(device: str) -> ModuleType | None:
+    """The same draws compiled for a kind of device; None where plain torch makes them."""
+    module, library = {"cpu": ("cpu_draw", "numba"), "cuda": ("gpu_draw", "triton")}.get(device, ("", ""))
+    installed = library and importlib.util.find_spec(library) is not None
+    return importlib.import_module(f"{__package__}.{module}") if installed else None
 
 
 def fold(keys: Tensor, *words: int | str | Tensor) -> Tensor:
@@ -65,8 +57,8 @@ def fold(keys: Tensor, *words: int | str | Tensor) -> Tensor:
         int64 keys in the shape that keys and words broadcast to.
     """
     named = [_named(word) if isinstance(word, str) else word for word in words]
-    if keys.is_cuda and (gpu := _on_gpu()):
-        derived: Tensor = gpu.fold(keys, named)
+    if compiled := _compiled(keys.device.type):
+        derived: Tensor = compiled.fold(keys, named)
         return derived
     for word in named:
         below = word if isinstance(word, Tensor) else torch.tensor(word, dtype=torch.int64, device=keys.device)
@@ -88,29 +80,23 @@ def uniform(keys: Tensor, count: int, purpose: str = "", *, runs: int = 0) -> Te
         purpose: names the stream.
         runs: into how many runs of one length they are cut, each sorted; 0 leaves all as they are drawn.
     """
-    gpu = _on_gpu() if keys.is_cuda else None
-    if gpu is None:
-        numbers = _uniform(keys, count, _named(purpose))
-    else:
-        sorted_at_once: bool = count <= runs * gpu.LONGEST
-        numbers = gpu.uniform(keys.flatten(), count, _named(purpose), runs if sorted_at_once else 0)
-        numbers = numbers.view(*keys.shape, count)
-        runs = 0 if sorted_at_once else runs
-    return _in_runs(numbers, runs)
+    draw = getattr(_compiled(keys.device.type), "uniform", _uniform)
+    drawn: Tensor = draw(keys.flatten(), count, _named(purpose), runs)
+    return drawn.view(*keys.shape, count)
 
 
-def _uniform(keys: Tensor, count: int, purpose: int) -> Tensor:
+def _uniform(keys: Tensor, count: int, purpose: int, runs: int) -> Tensor:
     blocks = torch.arange(-(-count // 4), dtype=torch.int64, device=keys.device)
     words = _philox(keys.unsqueeze(-1), blocks, torch.full_like(blocks, purpose), _STREAM)
     bits = torch.stack(words, dim=-1).flatten(-2)[..., :count]
-    return (bits >> 8).to(torch.float32) * 2.0**-24
+    return _in_runs((bits >> 8).to(torch.float32) * 2.0**-24, runs)
 
 
 def _in_runs(numbers: Tensor, runs: int) -> Tensor:
-    """Numbers (..., count) with each of their runs ascending; as they are where there are no runs."""
+    """Rows [K, count] with each of their runs ascending; as they are where there are no runs."""
     if not runs or not numbers.numel():
         return numbers
-    return _ascending(numbers.reshape(*numbers.shape[:-1], runs, -1)).flatten(-2)
+    return _ascending(numbers.reshape(len(numbers), runs, -1)).flatten(1)
 
 
 class Fractions(NamedTuple):

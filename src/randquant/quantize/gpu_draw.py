@@ -62,7 +62,7 @@ def uniform(keys: Tensor, count: int, purpose: int, runs: int = 0) -> Tensor:
         keys: int64 [K].
         count: how many a key.
         purpose: a word of 32 bits.
-        runs: how many ascending runs, of at most `LONGEST`, they are cut into; 0 leaves them in order.
+        runs: how many ascending runs they are cut into; 0 leaves them in order.
 
     Returns:
         float32 [K, count].
@@ -71,6 +71,8 @@ def uniform(keys: Tensor, count: int, purpose: int, runs: int = 0) -> Tensor:
     if not out.numel():
         return out
     width = count // runs if runs else count
+    if width > LONGEST and runs:
+        return uniform(keys, count, purpose).view(-1, width).sort().values.view(-1, count)
     rows = len(keys) * (runs or 1)
     columns = min(triton.next_power_of_2(width), _TILE)
     block = _TILE // columns
