@@ -65,4 +65,5 @@ class NoisyEmbeddings:
 def _normal(purpose: str, like: Tensor, draws: Draws, view: int) -> Tensor:
     """Normal numbers of a tensor's shape [B, ...] and type, by the inverse of their distribution."""
     fractions = draws.uniform(purpose, *like.shape[1:], view=view).double() + 2.0**-25  # the middle of a step of 2^-24
-    return torch.special.ndtri(fractions).to(like.dtype)
+    normal: Tensor = torch.special.ndtri(fractions)
+    return normal.to(like.dtype)
