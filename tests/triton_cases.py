@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from randquant import randomized_quantize
-from randquant.quantize import gpu_triton, operation, reference
+from randquant.quantize import draw, gpu_philox, gpu_triton, operation, reference
 from randquant.quantize.scope import FLOATS, INTEGERS
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -200,3 +201,16 @@ def test_programs_cover_everything_once(
     assert busy or plan.reach == plan.along  # nothing is left to share out
     assert plan.across * plan.along <= 8192
     assert 1 <= plan.warps <= 8
+
+
+def test_the_fused_draws_are_those_of_tensor_arithmetic() -> None:
+    keys = torch.tensor([0, 1, -1, 2**63 - 1, -(2**63), 0x0123456789ABCDEF])
+    for rows, low in ((keys, torch.tensor(2**32 - 1)), (keys[:, None], torch.arange(300))):
+        high = torch.full_like(low, 0xDEADBEEF)
+        expected = draw._rounds(
+            *(one.numpy() for one in (rows, low, high)), np.zeros(1, np.int64), np.full(1, 1, np.int64)
+        )
+        fused = gpu_philox.philox(*(one.to(DEVICE) for one in (rows, low, high)), 1)
+        for found, word in zip(fused, expected, strict=True):
+            assert found.dtype == torch.int64
+            assert torch.equal(found.cpu(), torch.from_numpy(word))

@@ -17,7 +17,7 @@ from torch import Tensor
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
-from randquant.quantize import draw, gpu_kernels, gpu_triton
+from randquant.quantize import draw, gpu_kernels, gpu_philox, gpu_triton
 from randquant.quantize.scope import Limits
 
 
@@ -111,3 +111,16 @@ def test_offsets_of_64_bits(compiled: Callable[..., list[str]], monkeypatch: pyt
     monkeypatch.setattr(gpu_triton, "WIDE", 0)
     for code in compiled(torch.zeros(1, 1, 20_000)):
         assert_as_meant(code)
+
+
+def test_the_fused_draws_are_one_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[str] = []
+
+    def keep(run: Callable[..., Any], *arguments: Any, **options: Any) -> None:
+        codes.append(run(*arguments, **{**options, "warmup": True}).asm["ptx"])
+
+    monkeypatch.setattr(gpu_kernels.encrypt, "run", partial(keep, gpu_kernels.encrypt.run))
+    driver.set_active(Card(90))
+    gpu_philox.philox(torch.arange(5)[:, None], torch.arange(40), torch.tensor(7), 1)
+    (code,) = codes
+    assert len(re.findall(r"\bst\.global", code)) >= 4

@@ -7,8 +7,10 @@ integer tensor arithmetic, so batch composition, order, worker, rank and device 
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import zlib
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -23,6 +25,9 @@ _STREAM, _FOLD = 0, 1  # the last counter word: numbers of a key, or keys below 
 
 def _philox(keys: Tensor, low: Tensor, high: Tensor, kind: int) -> tuple[Tensor, ...]:
     """Encrypt the counters (low, high, 0, kind) under 64-bit keys: four int64 tensors of 32-bit words."""
+    if keys.device.type == "cuda" and importlib.util.find_spec("triton") is not None:
+        fused = importlib.import_module(f"{__package__}.gpu_philox")
+        return cast(tuple[Tensor, ...], fused.philox(keys, low, high, kind))
     if keys.device.type != "cpu":
         return _rounds(keys, low, high, torch.zeros_like(low), torch.full_like(low, kind))
     # The same arithmetic costs numpy a fraction of the time. Its arrays, unlike its scalars, wrap around silently.

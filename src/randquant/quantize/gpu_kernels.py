@@ -178,3 +178,18 @@ def _whole(value, ENDS: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexp
     whole = tl.where((rest > 0.5) | ((rest == 0.5) & odd), floor + 1, floor)
     inside = tl.minimum(tl.maximum(whole, LOWEST), below).to(ENDS)
     return tl.where(whole > below, HIGHEST, inside)
+
+
+@triton.jit(do_not_specialize=["count", "kind"])
+def encrypt(keys, low, high, words, count, kind, BLOCK: tl.constexpr):
+    """Write the four words of each of `count` counters (low, high, 0, kind), a row of `words` [4, count] each."""
+    places = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    exists = places < count
+    key = tl.load(keys + places, mask=exists, other=0)
+    c0 = tl.load(low + places, mask=exists, other=0).to(tl.uint32)
+    c1 = tl.load(high + places, mask=exists, other=0).to(tl.uint32)
+    w0, w1, w2, w3 = tl.philox(key, c0, c1, c0 * 0, c0 * 0 + kind.to(tl.uint32))  # ten rounds
+    tl.store(words + places, w0.to(tl.int64), mask=exists)
+    tl.store(words + count + places, w1.to(tl.int64), mask=exists)
+    tl.store(words + 2 * count + places, w2.to(tl.int64), mask=exists)
+    tl.store(words + 3 * count + places, w3.to(tl.int64), mask=exists)
