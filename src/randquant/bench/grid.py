@@ -10,7 +10,7 @@ import dataclasses
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ class Plan:
         training: how the encoder is trained; None for `raw`. Cells whose trainings have one folder share the encoder.
         protocol: how features are probed.
         comparable: whether it is measured as the benchmark's published figures were.
+        draws: how many times the few labels are drawn; 0 leaves them out.
         configuration: what was chosen for the method beforehand, as its lines tell it; None where nothing was.
     """
 
@@ -72,6 +73,7 @@ class Plan:
     training: PretrainSettings | None
     protocol: Protocol = "default"
     comparable: bool = False
+    draws: int = field(default_factory=lambda: DRAWS)
     configuration: Mapping[str, Any] | None = None
 
     @property
@@ -82,7 +84,7 @@ class Plan:
     @property
     def config_hash(self) -> str:
         """Names all settings that its numbers depend on."""
-        probing: dict[str, Any] = {"few": FEW, "neighbours": NEIGHBOURS, "penalties": PENALTIES, "draws": DRAWS}
+        probing: dict[str, Any] = {"few": FEW, "neighbours": NEIGHBOURS, "penalties": PENALTIES, "draws": self.draws}
         if self.protocol != "default":
             probing = {"protocol": self.protocol}
         training = None if self.training is None else self.training.decisive()
@@ -151,7 +153,7 @@ def measure(plan: Plan) -> list[dict[str, Any]]:
     """Train and probe one cell: its result lines."""
     start = time.perf_counter()
     encoder, dataset = trained_encoder(plan), plan.task.open()
-    scores = score_task(encoder, dataset, seed=plan.seed, draws=DRAWS, protocol=plan.protocol)
+    scores = score_task(encoder, dataset, seed=plan.seed, draws=plan.draws, protocol=plan.protocol)
     lines = result_lines(
         scores,
         suite=plan.suite,

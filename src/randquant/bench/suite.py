@@ -121,6 +121,7 @@ def plans(settings: BenchSettings) -> Iterator[Plan]:
                     None if method == RAW else training,
                     "dabs" if settings.suite == "dabs" else "default",
                     comparable,
+                    settings.draws,
                     None if configuration is None else configuration.to_dict(),
                 )
 

@@ -30,6 +30,8 @@ class BenchSettings:
     """Everything is done from so many seeds."""
     steps: int = 0
     """Optimizer steps of each training; 0 is the suite's number: 600 for mini, 100,000 for dabs."""
+    draws: int = 5
+    """How many times the few labels are drawn; 0 probes with all labels alone."""
     explored: Path | None = None
     """The exploration.jsonl of randquant choose: every method is trained with the best of its configurations there."""
     processes: int = 1
@@ -49,5 +51,6 @@ class BenchSettings:
         check_least("seed", self.seed, 0)
         check_least("seeds", self.seeds, 1)
         check_least("steps", self.steps, 0)
+        check_least("draws", self.draws, 0)
         check_least("processes", self.processes, 1)
         check_shard(self.shard)
