@@ -61,7 +61,7 @@ def fits(name: str, spec: Spec) -> bool:
     words = set(name.split("+"))
     grid = any(one.size for one in spec.inputs)
     numbers = any(one.channels for one in spec.inputs)
-    return (grid or not words & {"crop", "shift"}) and (numbers or "rq" not in words)
+    return (grid or not words & {"crop", "shift"}) and (numbers or not words & {"rq", "noise", "uniform"})
 
 
 def build(

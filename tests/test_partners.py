@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 import torch
+from scipy import stats
 from torch import Tensor
 from torch.nn import functional as F
 
 from randquant import randomized_quantize
 from randquant.encoder import DomainAgnosticTransformer, make_encoder
 from randquant.errors import UserError
-from randquant.methods import PARTNERS, Chain, make_method
+from randquant.methods import PARTNERS, Chain, NotApplicableError, make_method
+from randquant.methods.quantized import quantized
+from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 from randquant.spec import Grid, Spec, Table, Tokens
 from samples import SMALL, SPECS, batch, draws
@@ -41,10 +44,10 @@ def embedded(spec: Spec) -> tuple[Tensor, Tensor | None]:
 
 
 @pytest.mark.parametrize("kind", ["1d", "2d", "3d", "table", "image+text"])
-@pytest.mark.parametrize("partner", ["rq", "crop", "shift"])
+@pytest.mark.parametrize("partner", ["rq", "noise", "uniform", "crop", "shift"])
 def test_views_of_inputs_are_keyed_and_touch_what_they_may(partner: str, kind: str) -> None:
     spec = SPECS[kind]
-    if partner != "rq" and not any(one.size for one in spec.inputs):
+    if partner in ("crop", "shift") and not any(one.size for one in spec.inputs):
         return
     made = chain(partner, spec)
     assert not made.embeddings
@@ -61,14 +64,14 @@ def test_views_of_inputs_are_keyed_and_touch_what_they_may(partner: str, kind: s
             assert torch.equal(seen[:, one.columns :], values[:, one.columns :])
             low, high = torch.tensor(one.limits).T
             numbers = seen[:, : one.columns]
-            assert ((numbers >= low - 1e-5) & (numbers <= high + 1e-5)).all()
+            assert partner == "noise" or ((numbers >= low - 1e-5) & (numbers <= high + 1e-5)).all()
         assert torch.equal(second[place], seen) == (not one.channels)
         # The same sample gets the same view whatever else is in its batch.
         assert torch.equal(made.change(alone.inputs, draws(alone), 0)[place], seen[[3, 1]])
 
 
 @pytest.mark.parametrize("kind", SPECS)
-@pytest.mark.parametrize("partner", ["rq", "mask"])
+@pytest.mark.parametrize("partner", ["rq", "noise", "uniform", "mask"])
 def test_views_of_embeddings_are_keyed_and_leave_padding_alone(partner: str, kind: str) -> None:
     spec = SPECS[kind]
     made = chain(partner, spec, at="embeddings")
@@ -290,3 +293,71 @@ def test_a_partner_that_finds_nothing_to_change_is_refused(
 def test_a_partner_acts_once(name: str) -> None:
     with pytest.raises(UserError, match="must name each partner once"):
         build(name, SPECS["2d"])
+
+
+@pytest.mark.parametrize("kind", ["1d", "2d", "image+text"])
+@pytest.mark.parametrize("at", ["input", "embeddings"])
+def test_noise_is_normal_and_as_large_as_what_quantization_would_change(at: str, kind: str) -> None:
+    spec = SPECS[kind]
+    if at == "input":
+        values = 3 * torch.rand(4, *spec.inputs[0].shape[:1], 4096, generator=torch.Generator().manual_seed(1)) - 1
+        one = Spec((Grid(values.shape[1], (4096,), (4,)),))
+        seen, like = (
+            made.change((values,), Draws(0, 0, torch.arange(4)), 1)[0]
+            for made in (chain("noise", one), quantized(one, SETTINGS, "noise"))
+        )
+        dim = 2
+    else:
+        values = torch.randn(4, 4096, 5, generator=torch.Generator().manual_seed(1))
+        padding = torch.arange(4096).expand(4, -1) >= 4000 if kind == "image+text" else None
+        made, same = chain("noise", spec, at=at), quantized(spec, replace(SETTINGS, at="embeddings"), "noise")
+        seen, like = (one.embeddings[0](values, padding, Draws(0, 0, torch.arange(4)), 1) for one in (made, same))
+        if padding is not None:
+            assert torch.equal(seen[padding], values[padding])
+            values, seen, like = values[:, :4000], seen[:, :4000], like[:, :4000]
+        dim = 1
+    noise = seen - values
+    size = (like - values).square().mean(dim=dim, keepdim=True).sqrt()
+    assert size.min() > 0.05
+    standard = (noise / size).flatten()
+    assert stats.kstest(standard.numpy()[:4000], "norm").pvalue > 1e-3
+    assert torch.allclose(noise.square().mean(dim=dim, keepdim=True).sqrt(), size, rtol=0.06)
+
+
+def test_uniform_has_equal_bins_at_the_same_places_in_every_view() -> None:
+    spec = Spec((Grid(2, (64,), (4,)),))
+    values = torch.rand(3, 2, 64, generator=torch.Generator().manual_seed(1))
+    values[:, :, 0], values[:, :, 1] = 0.0, 1.0  # so that the bins' edges are the quarters
+    made, keyed = chain("uniform", spec, bins=4), Draws(0, 0, torch.arange(3))
+    bins = (values * 4).long().clamp(max=3)
+    views = [made.change((values,), keyed, view)[0] for view in range(2)]
+    for seen in views:
+        assert torch.equal((seen * 4).long().clamp(max=3), bins)
+        assert all(len(row.unique()) == 4 for row in seen.flatten(0, 1))
+    assert not torch.equal(*views)
+
+
+def test_one_quantizer_for_all_channels_of_a_sample() -> None:
+    spec = Spec((Grid(3, (64,), (4,)),))
+    values = torch.rand(2, 3, 64, generator=torch.Generator().manual_seed(1))
+    keyed = Draws(0, 0, torch.arange(2))
+    shared = chain("rq", spec, bins=4, per="sample").change((values,), keyed, 0)[0]
+    assert all(len(one.unique()) == 4 for one in shared)
+    apart = chain("rq", spec, bins=4).change((values,), keyed, 0)[0]
+    assert all(len(one.unique()) == 12 for one in apart)
+    with pytest.raises(UserError, match="per: got sample for a table"):
+        chain("rq", SPECS["table"], per="sample")
+
+
+def test_where_nothing_is_random_the_settings_are_refused() -> None:
+    with pytest.raises(UserError, match="values: got midpoint with edges=uniform"):
+        MethodSettings(edges="uniform", values="midpoint")
+    with pytest.raises(UserError, match="values: got midpoint with edges=uniform"):
+        chain("uniform", SPECS["2d"], values="midpoint")
+    MethodSettings(edges="uniform", values="midpoint", quantized_views="one")
+
+
+@pytest.mark.parametrize("partner", ["rq", "noise", "uniform", "crop", "shift"])
+def test_a_partner_that_finds_nothing_to_change_is_not_applicable(partner: str) -> None:
+    with pytest.raises(NotApplicableError, match=rf"^method: {partner} "):
+        chain(partner, SPECS["tokens"])

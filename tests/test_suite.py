@@ -83,7 +83,7 @@ def test_a_shard_is_one_of_several(shard: str) -> None:
 
 def test_symbols_are_quantized_as_embeddings() -> None:
     assert suite._details("english_text", {})["method_details"].at == "embeddings"
-    assert suite._details("images", {}) == {}
+    assert suite._details("images", {})["method_details"].at == "input"
 
 
 def test_a_suite_is_measured_once_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

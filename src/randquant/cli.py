@@ -28,6 +28,7 @@ from randquant import __version__, process
 from randquant.errors import UserError
 from randquant.settings import (
     BenchSettings,
+    ChooseSettings,
     DataSettings,
     FinetuneSettings,
     PretrainSettings,
@@ -52,6 +53,7 @@ COMMANDS = {
     "pretrain": Command(PretrainSettings, "pretrain", "train"),
     "probe": Command(ProbeSettings, "probe", "probe"),
     "finetune": Command(FinetuneSettings, "finetune", "finetune"),
+    "choose": Command(ChooseSettings, "bench", "choose"),
     "bench": Command(BenchSettings, "bench", "bench"),
     "report": Command(ReportSettings, "report", "report"),
     "data": Command(DataSettings, "data.command", "data"),

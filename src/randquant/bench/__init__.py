@@ -3,5 +3,6 @@
 from randquant.bench.grid import Plan, Task, run_grid
 from randquant.bench.quickstart import quickstart
 from randquant.bench.suite import bench
+from randquant.bench.trials import choose
 
-__all__ = ["bench", "quickstart", "Plan", "Task", "run_grid"]
+__all__ = ["bench", "choose", "quickstart", "Plan", "Task", "run_grid"]

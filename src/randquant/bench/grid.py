@@ -7,13 +7,10 @@ one write, so several machines may share a file and an interruption leaves whole
 from __future__ import annotations
 
 import dataclasses
-import json
-import os
 import shutil
 import time
-import traceback
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +18,12 @@ from rich.console import Console
 from torch import nn
 
 from randquant import __version__
+from randquant.bench.lines import append, broken
+from randquant.bench.spread import spread
 from randquant.data import Dataset
+from randquant.device import find_device
 from randquant.errors import UserError
+from randquant.methods import NotApplicableError
 from randquant.pretrain import train
 from randquant.probe import result_lines, score_task
 from randquant.probe.score import FEW, NEIGHBOURS, PENALTIES
@@ -61,6 +62,8 @@ class Plan:
         training: how the encoder is trained; None for `raw`. Cells whose trainings have one folder share the encoder.
         protocol: how features are probed.
         comparable: whether it is measured as the benchmark's published figures were.
+        draws: how many times the few labels are drawn; 0 leaves them out.
+        configuration: what was chosen for the method beforehand, as its lines tell it; None where nothing was.
     """
 
     suite: str
@@ -70,6 +73,8 @@ class Plan:
     training: PretrainSettings | None
     protocol: Protocol = "default"
     comparable: bool = False
+    draws: int = field(default_factory=lambda: DRAWS)
+    configuration: Mapping[str, Any] | None = None
 
     @property
     def cell(self) -> Cell:
@@ -79,54 +84,77 @@ class Plan:
     @property
     def config_hash(self) -> str:
         """Names all settings that its numbers depend on."""
-        probing: dict[str, Any] = {"few": FEW, "neighbours": NEIGHBOURS, "penalties": PENALTIES, "draws": DRAWS}
+        probing: dict[str, Any] = {"few": FEW, "neighbours": NEIGHBOURS, "penalties": PENALTIES, "draws": self.draws}
         if self.protocol != "default":
             probing = {"protocol": self.protocol}
         training = None if self.training is None else self.training.decisive()
         return config_hash({**self.cell._asdict(), "training": training, "probe": probing})
 
 
-def run_grid(plans: Sequence[Plan], results: Path, *, quiet: bool = False) -> list[Plan]:
+def run_grid(plans: Sequence[Plan], results: Path, *, quiet: bool = False, processes: int = 1) -> list[Plan]:
     """Measure every cell that does not stand in the results yet.
 
     Args:
         plans: the cells, in order.
         results: the results.jsonl; it is made where it is missing.
         quiet: no line a cell.
+        processes: how many encoders at a time; those cells that share one come one after another.
 
     Returns:
-        the plans that failed in this call; the others stand in the results.
+        the plans that failed in this call; the others stand in the results, but for those whose method has no use for
+        the task's samples.
 
     Raises:
         UserError: the results cannot be read or written.
     """
-    _append(results, [])  # so that a folder which cannot be written is found before anything is trained
+    append(results, [])  # so that a folder which cannot be written is found before anything is trained
     console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
     standing = newest_runs(results)
-    failed = []
-    for number, plan in enumerate(plans, start=1):
-        name = f"{number}/{len(plans)}  {plan.method}, seed {plan.seed} on {plan.task.name}"
+    names = {plan.cell: f"{plan.method}, seed {plan.seed} on {plan.task.name}" for plan in plans}
+    sharing: dict[object, list[Plan]] = {}
+    done = 0
+    for plan in plans:
         kept = standing.get(plan.cell, [])
         if any(line["status"] == "ok" and line.get("config_hash") == plan.config_hash for line in kept):
-            console.print(f"{name}: finished before, skipped")
-            continue
-        start = time.perf_counter()
-        try:
-            lines = measure(plan)
-        except Exception as error:  # noqa: BLE001 - whatever breaks one cell, the others are still worth having
-            lines = [_failure(plan, error, time.perf_counter() - start)]
-            failed.append(plan)
-        _append(results, lines)
-        console.print(f"{name}: {_told(lines)}", markup=False)
+            done += 1
+            console.print(f"{done}/{len(plans)}  {names[plan.cell]}: finished before, skipped")
+        else:
+            # One process writes each cell down when it is done.
+            encoder = None if plan.training is None or processes == 1 else plan.training.out
+            sharing.setdefault(encoder or plan.cell, []).append(plan)
+    failed = []
+    for outcomes in spread(_attempt_each, list(sharing.values()), processes):
+        for plan, lines in outcomes:
+            done += 1
+            append(results, lines)
+            if lines and lines[0]["status"] != "ok":
+                failed.append(plan)
+            console.print(f"{done}/{len(plans)}  {names[plan.cell]}: {_told(lines)}", markup=False)
     return failed
+
+
+def _attempt_each(plans: Sequence[Plan]) -> list[tuple[Plan, list[dict[str, Any]]]]:
+    """Cells that share an encoder, one after another, each with its lines."""
+    return [(plan, attempt(plan)) for plan in plans]
+
+
+def attempt(plan: Plan) -> list[dict[str, Any]]:
+    """The lines of a cell, or one that says what broke; none where the method has no use for such samples."""
+    start = time.perf_counter()
+    try:
+        return measure(plan)
+    except NotApplicableError:
+        return []
+    except Exception as error:  # noqa: BLE001 - whatever breaks one cell, the others are still worth having
+        return [_failure(plan, error, time.perf_counter() - start)]
 
 
 def measure(plan: Plan) -> list[dict[str, Any]]:
     """Train and probe one cell: its result lines."""
     start = time.perf_counter()
     encoder, dataset = trained_encoder(plan), plan.task.open()
-    scores = score_task(encoder, dataset, seed=plan.seed, draws=DRAWS, protocol=plan.protocol)
-    return result_lines(
+    scores = score_task(encoder, dataset, seed=plan.seed, draws=plan.draws, protocol=plan.protocol)
+    lines = result_lines(
         scores,
         suite=plan.suite,
         dataset=dataset,
@@ -136,6 +164,9 @@ def measure(plan: Plan) -> list[dict[str, Any]]:
         config_hash=plan.config_hash,
         comparable=plan.comparable,
     )
+    if plan.configuration is not None:
+        lines = [{**line, "configuration": dict(plan.configuration)} for line in lines]
+    return lines
 
 
 def trained_encoder(plan: Plan) -> nn.Module | None:
@@ -147,7 +178,8 @@ def trained_encoder(plan: Plan) -> nn.Module | None:
         settings = dataclasses.replace(settings, resume=True)
     elif settings.out.exists():
         shutil.rmtree(settings.out)  # a cell's own folder, of settings that no longer hold
-    return train(settings, (plan.task.source or plan.task.open)()).encoder()
+    trained = train(settings, (plan.task.source or plan.task.open)()).encoder()
+    return trained.to(find_device(settings.device))
 
 
 def _began_with(settings: PretrainSettings) -> bool:
@@ -171,32 +203,17 @@ def _failure(plan: Plan, error: Exception, seconds: float) -> dict[str, Any]:
         **dict.fromkeys(("head", "labels", "draw", "metric", "value", "samples", "chance", "synthetic")),
         "comparable": plan.comparable,
         "seconds": round(seconds, 3),
-        "status": f"failed: {type(error).__name__}: {' '.join(str(error).split())}",
+        **broken(error),
         "config_hash": plan.config_hash,
         "version": __version__,
-        "traceback": "".join(traceback.format_exception(error)),
     }
 
 
 def _told(lines: Sequence[dict[str, Any]]) -> str:
     """What came of a cell, in a few words."""
+    if not lines:
+        return "not applicable"
     if lines[0]["status"] != "ok":
         return str(lines[0]["status"])
     reached = [f"{line['head']} {100 * line['value']:.1f}%" for line in lines if line["labels"] == "all"]
     return f"{', '.join(reached)} with all labels ({lines[0]['seconds']:.0f} s)"
-
-
-def _append(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """Append lines in a single write, flushed to disk; a line that an earlier end tore stays on its own."""
-    text = "".join(json.dumps(line) + "\n" for line in lines)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab+") as file:
-            if file.seek(0, os.SEEK_END):
-                file.seek(-1, os.SEEK_END)
-                text = text if file.read(1) == b"\n" else f"\n{text}"
-            file.write(text.encode())
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise UserError(f"out: cannot write {path} ({error.strerror}); name a folder you may write to") from error

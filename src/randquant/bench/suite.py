@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
+
+import torch
 
 from randquant import report
+from randquant.bench.configurations import configurations, place_of
+from randquant.bench.explored import best, check_whole, read_trials
 from randquant.bench.grid import Plan, Task, run_grid
 from randquant.data import DATASETS, Dataset, open_data
 from randquant.data.dabs.published import published
@@ -17,8 +21,11 @@ from randquant.device import find_device
 from randquant.errors import UserError
 from randquant.methods import UNTRAINED, words_of
 from randquant.probe import RAW
+from randquant.quantize.draw import Draws
 from randquant.settings import BenchSettings, MethodSettings, PretrainSettings, Suite, defaults_of
 from randquant.terminal import remark
+
+Piece = TypeVar("Piece")
 
 PLAIN = (RAW, UNTRAINED)  # the two rows that every table carries
 
@@ -42,7 +49,7 @@ def bench(settings: BenchSettings) -> Path:
     """
     find_device(settings.device)
     planned = share(list(plans(settings)), settings.shard)
-    failed = run_grid(planned, settings.out / "results.jsonl", quiet=settings.quiet)
+    failed = run_grid(planned, settings.out / "results.jsonl", quiet=settings.quiet, processes=settings.processes)
     page = report.write(settings.out, settings.out / "report.html")
     remark(f"report: {page}")
     for plan in failed:
@@ -68,29 +75,43 @@ def plans(settings: BenchSettings) -> Iterator[Plan]:
     methods = dict.fromkeys([*PLAIN, *settings.methods.split(",")])
     for method in methods:
         if method not in PLAIN:
-            words_of(method)
+            words_of(_once(method))
     protocol = defaults_of("dabs" if settings.suite == "dabs" else "default")
     comparable = settings.suite == "dabs" and settings.dabs_faithful and settings.steps in (0, protocol["steps"])
     if settings.dabs_faithful and "method_details" in protocol:
         protocol["method_details"] = replace(protocol["method_details"], mixture_weights="batch")
     if settings.steps:
         protocol["steps"] = settings.steps
-    for seed in range(settings.seed, settings.seed + settings.seeds):
-        for task, source in chosen(settings):
+    seeds = range(settings.seed, settings.seed + settings.seeds)
+    tried = [] if settings.explored is None else read_trials(settings.explored)
+    for seed in seeds:
+        for task, source in chosen_pairs(settings.suite, settings.tasks):
+            domain = DATASETS[source].domain
             opened = partial(_opened, task, settings.dabs_faithful)
             trained_on = partial(_opened, source, settings.dabs_faithful)
             for method in methods:
+                details, configuration = _details(domain, protocol), None
+                if settings.explored is not None and method not in PLAIN:
+                    check_whole(tried, source, _once(method), len(configurations(_once(method), domain)), seeds)
+                    found = best(tried, source, _once(method))
+                    if found is None:
+                        continue  # it has no use for such samples
+                    configuration = found.configuration
+                    rate = {"learning_rate": configuration.learning_rate}
+                    details = {**protocol, **rate, "method_details": configuration.details}
+                if method != _once(method):
+                    details["steps"] = 2 * details.get("steps", PretrainSettings.steps)
                 training = PretrainSettings(
                     data=source,
-                    method=method,
+                    method=_once(method),
                     out=settings.out / "runs" / f"{source}-{method}-seed{seed}",
                     batch=DATASETS[source].batch,
                     seed=seed,
                     device=settings.device,
                     precision=settings.precision,
                     dabs_faithful=settings.dabs_faithful,
-                    quiet=settings.quiet,
-                    **_details(DATASETS[source].domain, protocol),
+                    quiet=settings.quiet or settings.processes > 1,
+                    **details,
                 )
                 yield Plan(
                     settings.suite,
@@ -100,28 +121,44 @@ def plans(settings: BenchSettings) -> Iterator[Plan]:
                     None if method == RAW else training,
                     "dabs" if settings.suite == "dabs" else "default",
                     comparable,
+                    settings.draws,
+                    None if configuration is None else configuration.to_dict(),
                 )
 
 
-def chosen(settings: BenchSettings) -> list[Pair]:
+def _once(method: str) -> str:
+    """The method that trains for twice the steps, without its mark."""
+    return method.removesuffix("@2x")
+
+
+def chosen_pairs(suite: Suite, tasks: str) -> list[Pair]:
     """The tasks that are asked for, those of one pretraining set side by side.
 
     Raises:
         UserError: a task is not in the suite.
     """
-    known = {pair.task: pair for pair in pairs(settings.suite)}
-    asked = settings.tasks.split(",") if settings.tasks else list(known)
+    known = {pair.task: pair for pair in pairs(suite)}
+    asked = tasks.split(",") if tasks else list(known)
     for name in asked:
         if name not in known:
-            raise UserError(f"tasks: got {name!r}, must be of the suite {settings.suite}: {', '.join(known)}")
+            raise UserError(f"tasks: got {name!r}, must be of the suite {suite}: {', '.join(known)}")
     return [known[name] for name in asked]
 
 
 def share(planned: list[Plan], shard: str) -> list[Plan]:
     """The plans of one of several machines; those that use one encoder stay together."""
-    number, count = map(int, shard.split("/"))
     encoders = list(dict.fromkeys(_encoder_of(plan) for plan in planned))
-    return [plan for plan in planned if encoders.index(_encoder_of(plan)) % count == number - 1]
+    mine = set(shared_out(encoders, shard))
+    return [plan for plan in planned if _encoder_of(plan) in mine]
+
+
+def shared_out(pieces: Sequence[Piece], shard: str) -> list[Piece]:
+    """Every n-th of the pieces in a random order, always the same one, so that no machine gets all costly ones."""
+    number, count = map(int, shard.split("/"))
+    if count == 1:
+        return list(pieces)
+    order = Draws(0, 0, torch.arange(len(pieces))).permutation("shard").tolist()
+    return [pieces[place] for place in sorted(order[number - 1 :: count])]
 
 
 def _encoder_of(plan: Plan) -> tuple[object, ...]:
@@ -129,10 +166,10 @@ def _encoder_of(plan: Plan) -> tuple[object, ...]:
 
 
 def _details(domain: Domain, protocol: dict[str, Any]) -> dict[str, Any]:
-    """The protocol's settings; symbols have no values, so rq acts on their embeddings."""
-    if "method_details" in protocol or not domain.endswith("text"):
-        return protocol
-    return {**protocol, "method_details": MethodSettings(at="embeddings")}
+    """The protocol's settings; a suite without a method's own says where values are changed."""
+    if "method_details" in protocol:
+        return dict(protocol)
+    return {**protocol, "method_details": MethodSettings(at=place_of(domain))}
 
 
 @lru_cache(maxsize=4)

@@ -46,6 +46,7 @@ from randquant.data.mini import (
     watch,
     xray_shapes,
 )
+from randquant.data.packed import path_of, unpack
 from randquant.errors import UserError
 
 MODULES = (
@@ -117,5 +118,8 @@ def open_data(name: str, *, faithful: bool = False, cache: bool = True) -> Datas
     entry = find_entry(name)
     if entry.read is None:
         raise UserError(f"data: {name} holds files that other data sets need, and no samples")
+    packed = path_of(name, data_root())
+    if packed.is_file() and not faithful:
+        return unpack(packed)
     dataset = entry.read(entry, data_root(), faithful)
     return cached(dataset, data_root() / "decoded", faithful=faithful) if cache else dataset

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from randquant.data.catalogue import DATASETS, find_entry
+from randquant.data.catalogue import DATASETS, find_entry, open_data
 from randquant.data.get import get
 from randquant.data.inspection import check
 from randquant.data.listing import describe, list_entries
+from randquant.data.packed import pack
 from randquant.settings import DataSettings
 from randquant.terminal import say
 
@@ -28,6 +29,10 @@ def data(settings: DataSettings) -> int:
         get(names, quiet=settings.quiet)
     elif settings.action == "check":
         return check(names, everything=settings.all, quiet=settings.quiet)
+    elif settings.out is not None:
+        for name in names:
+            path = pack(open_data(name), settings.out)
+            say(f"{name}: {path}, {path.stat().st_size / 1e6:.1f} MB")
     else:
         for number, entry in enumerate([find_entry(name) for name in names]):
             if number:

@@ -1,6 +1,7 @@
 """(encoder, batch, draws) in, a loss out. A method is one file; its name stands in one of the two tables below.
 
-`rq`, `crop`, `shift` and `mask` are partners: they make views, and the method that compares two views is InfoNCE.
+`rq`, `crop`, `shift` and `mask` are partners, and so are `noise` and `uniform`, which ask what it is that `rq` owes its
+effect to: they make views, and the method that compares two views is InfoNCE.
 Partners are written before a method and act before it, one after another: `crop+rq`, `crop+emix`, `rq+byol`. Those of
 the inputs act before those of the embeddings.
 """
@@ -22,9 +23,10 @@ from randquant.methods.imix import IMix
 from randquant.methods.infonce import InfoNCE
 from randquant.methods.mae import MAE
 from randquant.methods.masked import masked
-from randquant.methods.method import Loss, Method, transformer
+from randquant.methods.method import Loss, Method, NotApplicableError, transformer
 from randquant.methods.mocov3 import MoCoV3
-from randquant.methods.quantized import quantized
+from randquant.methods.noisy import noisy
+from randquant.methods.quantized import equally_quantized, quantized
 from randquant.methods.shed import ShED
 from randquant.methods.shifted import shifted
 from randquant.methods.simclr import SimCLR
@@ -37,6 +39,8 @@ PARTNERS: dict[str, Callable[[Spec, MethodSettings], Chain]] = {
     "crop": cropped,
     "shift": shifted,
     "mask": masked,
+    "noise": noisy,
+    "uniform": equally_quantized,
 }
 METHODS: dict[str, Callable[[Encoder, Chain, MethodSettings], nn.Module]] = {
     **dict.fromkeys(PARTNERS, InfoNCE),
@@ -52,7 +56,17 @@ METHODS: dict[str, Callable[[Encoder, Chain, MethodSettings], nn.Module]] = {
 }
 UNTRAINED = "none"  # the random encoder: there is nothing to train
 
-__all__ = ["Loss", "Method", "Chain", "METHODS", "PARTNERS", "UNTRAINED", "make_method", "words_of"]
+__all__ = [
+    "Loss",
+    "Method",
+    "NotApplicableError",
+    "Chain",
+    "METHODS",
+    "PARTNERS",
+    "UNTRAINED",
+    "make_method",
+    "words_of",
+]
 
 
 def make_method(name: str, encoder: Encoder, settings: MethodSettings) -> nn.Module:

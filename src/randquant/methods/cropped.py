@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from randquant.errors import UserError
 from randquant.methods.chain import Chain
+from randquant.methods.method import NotApplicableError
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 from randquant.spec import Spec
@@ -19,10 +19,10 @@ def cropped(spec: Spec, settings: MethodSettings) -> Chain:
     grid; values between places are linear interpolations. Other inputs pass untouched.
 
     Raises:
-        UserError: the spec has no grid.
+        NotApplicableError: the spec has no grid.
     """
     if not any(one.size for one in spec.inputs):
-        raise UserError("method: crop was given no grid, and nothing else can be cropped; leave it out")
+        raise NotApplicableError("method: crop was given no grid, and nothing else can be cropped; leave it out")
 
     def cut(inputs: tuple[Tensor, ...], draws: Draws, view: int) -> tuple[Tensor, ...]:
         views = list(inputs)

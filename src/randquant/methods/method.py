@@ -25,6 +25,10 @@ class Loss(NamedTuple):
     metrics: dict[str, Tensor]
 
 
+class NotApplicableError(UserError):
+    """The method or partner has no use for such samples: nothing is wrong, there is nothing for it to do."""
+
+
 class Method(Protocol):
     """A self-supervised method, an `nn.Module`. It never sees data sets, optimizers or files."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from randquant.errors import UserError
 from randquant.methods.chain import Chain
+from randquant.methods.method import NotApplicableError
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 from randquant.spec import Spec
@@ -19,10 +19,10 @@ def shifted(spec: Spec, settings: MethodSettings) -> Chain:
     the side both ways; what leaves on one side comes back on the other. Other inputs pass untouched.
 
     Raises:
-        UserError: the spec has no grid.
+        NotApplicableError: the spec has no grid.
     """
     if not any(one.size for one in spec.inputs):
-        raise UserError("method: shift was given no grid, and nothing else can be shifted; leave it out")
+        raise NotApplicableError("method: shift was given no grid, and nothing else can be shifted; leave it out")
 
     def move(inputs: tuple[Tensor, ...], draws: Draws, view: int) -> tuple[Tensor, ...]:
         views = list(inputs)

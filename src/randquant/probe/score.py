@@ -14,7 +14,7 @@ trained again on the whole training part once its penalty is chosen. The test pa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -43,12 +43,14 @@ class Score:
         labels: "1", "5", "20" or "all".
         draw: which draw of the few labels; 0 where all are used.
         value: the share of the test part that is named right.
+        right: which samples of the test part those are, bool [N], where all labels are used; None elsewhere.
     """
 
     metric: str
     labels: str
     draw: int
     value: float
+    right: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
 
     @property
     def head(self) -> str:
@@ -96,8 +98,9 @@ def score(
         head = logistic(scaled[chosen], labels, penalty)
         voted = neighbours(train[chosen], labels, test, k=min(NEIGHBOURS, count or NEIGHBOURS))
         name = "all" if count is None else str(count)
-        scores.append(Score("linear_accuracy", name, draw, _share(head.predict(scaled_test) == test_labels)))
-        scores.append(Score("knn_accuracy", name, draw, _share(voted == test_labels)))
+        for metric, named in (("linear_accuracy", head.predict(scaled_test)), ("knn_accuracy", voted)):
+            right = named == test_labels
+            scores.append(Score(metric, name, draw, _share(right), right if count is None else None))
     return scores
 
 

@@ -16,6 +16,7 @@ from randquant import __version__
 from randquant.data import Dataset, open_data
 from randquant.errors import UserError
 from randquant.probe.benchmark import score_benchmark
+from randquant.probe.blocks import blocks_of, counted
 from randquant.probe.features import extract, named_encoders, targets_of
 from randquant.probe.metrics import SCORED_BY, chance
 from randquant.probe.plain import plain
@@ -103,7 +104,7 @@ def result_lines(
     config_hash: str,
     comparable: bool = False,
 ) -> list[dict[str, Any]]:
-    """The scores as lines of a results.jsonl.
+    """The scores as lines of a results.jsonl; with all labels `blocks` counts what is named right, block by block.
 
     Args:
         scores: of one method on one task, from one seed.
@@ -117,6 +118,8 @@ def result_lines(
     test, target = dataset.parts["test"], dataset.spec.target
     assert target is not None
     by_chance = chance(dataset.metric, targets_of(test, target.kind))
+    blocks = blocks_of(test)
+    samples = counted(np.ones(len(blocks), dtype=bool), blocks)
     return [
         {
             "suite": suite,
@@ -138,6 +141,7 @@ def result_lines(
             "config_hash": config_hash,
             "version": __version__,
         }
+        | ({} if one.right is None else {"blocks": {"right": counted(one.right, blocks), "samples": samples}})
         for one in scores
     ]
 

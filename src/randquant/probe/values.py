@@ -7,7 +7,7 @@ nearest neighbours. Yes-or-no targets have a logistic head each, numbers have ri
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -29,7 +29,14 @@ Predict = Callable[[Features], Scores]
 
 
 def score_values(
-    train: Features, train_targets: Targets, test: Features, test_targets: Targets, *, metric: Metric, seed: int = 0
+    train: Features,
+    train_targets: Targets,
+    test: Features,
+    test_targets: Targets,
+    *,
+    metric: Metric,
+    seed: int = 0,
+    penalties: Sequence[float] = PENALTIES,
 ) -> list[Score]:
     """Probe features with all labels.
 
@@ -38,6 +45,7 @@ def score_values(
         train_targets, test_targets: [N], or [N, findings] of 0 and 1; whole numbers stand for no and yes.
         metric: what both heads are scored by, and the penalty is chosen by.
         seed: names the validation part.
+        penalties: those that are chosen among; of one there is no choice, and no validation part.
 
     Raises:
         UserError: features that are not finite, or parts without samples.
@@ -50,9 +58,9 @@ def score_values(
     held_out, pool = np.split(order, [max(1, len(order) // VALIDATION)])
     reached = [
         METRICS[metric](fit(scaled[pool], train_targets[pool], penalty)(scaled[held_out]), train_targets[held_out])
-        for penalty in PENALTIES
+        for penalty in (penalties if len(penalties) > 1 else ())
     ]
-    head = fit(scaled, train_targets, PENALTIES[int(np.argmax(reached))])
+    head = fit(scaled, train_targets, penalties[int(np.argmax(reached)) if reached else 0])
     near = nearest_mean(train, train_targets.astype(np.float64), test, k=NEIGHBOURS)
     name = metric.removesuffix("_macro")
     return [

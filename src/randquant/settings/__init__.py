@@ -11,6 +11,7 @@ from randquant.settings.choices import (
     Schedule,
     Suite,
 )
+from randquant.settings.choose import ChooseSettings
 from randquant.settings.data import DataSettings
 from randquant.settings.encoder import BENCHMARK_ENCODER, EncoderSettings
 from randquant.settings.finetune import FinetuneSettings
@@ -33,6 +34,7 @@ __all__ = [
     "FinetuneSettings",
     "QuickstartSettings",
     "BenchSettings",
+    "ChooseSettings",
     "ReportSettings",
     "Device",
     "Precision",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from randquant.errors import UserError
-from randquant.settings.choices import Device, Precision, Suite, check_least
+from randquant.settings.choices import Device, Precision, Suite, check_least, check_shard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +18,8 @@ class BenchSettings:
     suite: Suite = "mini"
     """mini: real data that packages carry, on a laptop; dabs: the 34 tasks of the DABS benchmark under its protocol."""
     methods: str = "emix,rq"
-    """The methods, with commas between them; none and raw are always there."""
+    """The methods, with commas between them; none and raw are always there. shed@2x trains for twice the steps: as many
+    passes through the encoder as a method that encodes twice a step."""
     tasks: str = ""
     """The tasks, with commas between them; by default all of the suite."""
     out: Path = Path("runs/bench")
@@ -30,6 +30,12 @@ class BenchSettings:
     """Everything is done from so many seeds."""
     steps: int = 0
     """Optimizer steps of each training; 0 is the suite's number: 600 for mini, 100,000 for dabs."""
+    draws: int = 5
+    """How many times the few labels are drawn; 0 probes with all labels alone."""
+    explored: Path | None = None
+    """The exploration.jsonl of randquant choose: every method is trained with the best of its configurations there."""
+    processes: int = 1
+    """Cells at a time; each has one thread of its own where there are several."""
     shard: str = "1/1"
     """2/5 does the second fifth of the cells; machines that share the folder each do one."""
     dabs_faithful: bool = False
@@ -45,6 +51,6 @@ class BenchSettings:
         check_least("seed", self.seed, 0)
         check_least("seeds", self.seeds, 1)
         check_least("steps", self.steps, 0)
-        number, _, count = self.shard.partition("/")
-        if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-            raise UserError(f"shard: got {self.shard!r}, must be i/n with i from 1 to n, such as 2/5")
+        check_least("draws", self.draws, 0)
+        check_least("processes", self.processes, 1)
+        check_shard(self.shard)

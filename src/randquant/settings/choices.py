@@ -13,19 +13,29 @@ Schedule = Literal["constant", "cosine"]
 Place = Literal["input", "embeddings", "both"]
 Views = Literal["both", "one"]
 Gradient = Literal["range", "straight_through", "none"]
+Edges = Literal["random", "uniform"]
+BinValues = Literal["random", "midpoint"]
+Scope = Literal["channel", "sample"]
 MixtureWeights = Literal["sample", "batch"]
 Optimizer = Literal["adamw", "sgd", "lars"]
 Decay = Literal["all", "matrices"]
 Logger = Literal["tensorboard", "wandb"]
 Protocol = Literal["default", "dabs"]
 Suite = Literal["mini", "dabs"]
-DataAction = Literal["list", "info", "get", "check"]
+DataAction = Literal["list", "info", "get", "check", "pack"]
 
 
 def check_least(name: str, value: int, least: int) -> None:
     """Refuse a number below the least one that makes sense."""
     if value < least:
         raise UserError(f"{name}: got {value}, must be at least {least}")
+
+
+def check_shard(shard: str) -> None:
+    """Refuse what is no share of several machines' work."""
+    number, _, count = shard.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise UserError(f"shard: got {shard!r}, must be i/n with i from 1 to n, such as 2/5")
 
 
 def check_choices(settings: object) -> None:

@@ -6,7 +6,17 @@ import math
 from dataclasses import dataclass
 
 from randquant.errors import UserError
-from randquant.settings.choices import Gradient, MixtureWeights, Place, Views, check_choices, check_least
+from randquant.settings.choices import (
+    BinValues,
+    Edges,
+    Gradient,
+    MixtureWeights,
+    Place,
+    Scope,
+    Views,
+    check_choices,
+    check_least,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,7 +24,13 @@ class MethodSettings:
     """What the self-supervised methods and their partners may be told; each reads what concerns it."""
 
     bins: int = 8
-    """Bins of randomized quantization."""
+    """Bins of randomized quantization; uniform has as many, and noise the error of as many."""
+    edges: Edges = "random"
+    """Where rq puts the bins' edges: at random, or in equal steps, which is what the partner uniform does."""
+    values: BinValues = "random"
+    """What rq makes of the values of a bin: one at random from the bin, or its middle."""
+    per: Scope = "channel"
+    """Whether each channel of a sample has bins of its own, or all of them share the sample's."""
     at: Place = "input"
     """What rq quantizes: the input, its embeddings, or both; embeddings are those of randquant's own transformer."""
     quantized_views: Views = "both"
@@ -50,6 +66,11 @@ class MethodSettings:
         for name in ("mask_share", "corrupted"):
             if not 0 < getattr(self, name) < 1:
                 raise UserError(f"{name}: got {getattr(self, name)}, must be above 0 and below 1")
+        if (self.edges, self.values, self.quantized_views) == ("uniform", "midpoint", "both"):
+            raise UserError(
+                "values: got midpoint with edges=uniform, where nothing is random, so that both views of a sample are "
+                "the same; let edges or values be random, or set quantized_views=one"
+            )
         if not 0 <= self.momentum <= 1:
             raise UserError(f"momentum: got {self.momentum}, must be at least 0 and at most 1")
         if not 0 < self.temperature < math.inf:

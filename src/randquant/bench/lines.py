@@ -1,0 +1,40 @@
+"""Result lines in, the end of a file out: appended whole, so that several may write to it and none is torn."""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from randquant.errors import UserError
+
+
+def append(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Append lines in a single write, flushed to disk; a line that an earlier end tore stays on its own.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                text = text if file.read(1) == b"\n" else f"\n{text}"
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise UserError(f"out: cannot write {path} ({error.strerror}); name a folder you may write to") from error
+
+
+def broken(error: Exception) -> dict[str, Any]:
+    """What a line says of a cell that failed: what broke, in one line, and where, in full."""
+    return {
+        "status": f"failed: {type(error).__name__}: {' '.join(str(error).split())}",
+        "traceback": "".join(traceback.format_exception(error)),
+    }

@@ -1,0 +1,72 @@
+"""Result lines of two methods on a task in, their paired difference and its interval out.
+
+Two things are uncertain: another seed would train another encoder, and another test part would hold other groups
+(speakers, pages, pictures). Seeds are few, so their part is Student's t; groups are many, so blocks of whole groups are
+resampled, the same for both methods. The two parts are independent, and their squares add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import t as student
+
+from randquant.report.results import Line
+
+_RESAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A paired difference over seeds, and its 95 % interval; None with one seed."""
+
+    mean: float
+    interval: tuple[float, float] | None
+
+    @property
+    def decided(self) -> bool:
+        """Whether the interval leaves out 0."""
+        return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
+
+
+def paired(one: Sequence[Line], other: Sequence[Line]) -> Gap | None:
+    """How far one method is ahead of another, over the seeds that both have; None where there is no such seed.
+
+    Args:
+        one, other: a line a seed each, of one task, head and number of labels. Where all of them carry `blocks`, the
+            interval covers other test groups too.
+    """
+    first, second = ({int(line["seed"]): line for line in lines} for lines in (one, other))
+    seeds = sorted(first.keys() & second.keys())
+    if not seeds:
+        return None
+    gaps = [float(first[seed]["value"]) - float(second[seed]["value"]) for seed in seeds]
+    if len(gaps) < 2:
+        return Gap(gaps[0], None)
+    half = float(student.ppf(0.975, len(gaps) - 1)) * stdev(gaps) / len(gaps) ** 0.5
+    pairs = [(first[seed].get("blocks"), second[seed].get("blocks")) for seed in seeds]
+    if all(_alike(*pair) for pair in pairs):
+        right = np.mean([np.subtract(mine["right"], its["right"]) for mine, its in pairs], axis=0)  # type: ignore[index]
+        half = float(np.hypot(half, 1.96 * _spread(right, np.array(pairs[0][0]["samples"]))))  # type: ignore[index]
+    return Gap(fmean(gaps), (fmean(gaps) - half, fmean(gaps) + half))
+
+
+def _alike(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
+    """Whether both lines count the same blocks, more than one."""
+    return one is not None and other is not None and one["samples"] == other["samples"] and len(one["samples"]) > 1
+
+
+def _spread(gained: NDArray[np.float64], samples: NDArray[np.int64]) -> float:
+    """The standard deviation of a difference over test parts made of other blocks.
+
+    Args:
+        gained: what the one method has right more than the other in each block, [blocks].
+        samples: how many samples each block has, [blocks].
+    """
+    drawn = np.random.default_rng(0).multinomial(len(samples), np.full(len(samples), 1 / len(samples)), _RESAMPLES)
+    return float(np.std((drawn @ gained) / (drawn @ samples)))
