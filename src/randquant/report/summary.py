@@ -4,30 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
-
-from scipy.stats import t as student
+from statistics import fmean
 
 from randquant.data.dabs.published import published
 from randquant.report.looks import Look, looks, ordered
+from randquant.report.paired import Gap, paired
 from randquant.report.results import Line, Results
 from randquant.report.table import Table, Value
 
 DIFFERENCES = (("rq", "emix"), ("rq", "none"))  # what the paper claims to be ahead of what
 _HEADS = ("linear", "finetune", "knn")  # the first that a task has is its figure
-
-
-@dataclass(frozen=True)
-class Gap:
-    """A paired difference over seeds, and its 95 % interval; None with one seed."""
-
-    mean: float
-    interval: tuple[float, float] | None
-
-    @property
-    def decided(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
 
 
 @dataclass(frozen=True)
@@ -127,6 +113,10 @@ def _task(table: Table, methods: Sequence[str], lines: Sequence[Line]) -> TaskRo
     cells = {row.method: None if place is None else row.cells[place] for row in table.rows}
     head = "" if place is None else table.columns[place].head
     told = next((line for line in lines if line["head"] == head), {})
+    whole: dict[str, list[Line]] = {method: [] for method in methods}
+    for line in lines:
+        if (line["head"], line["labels"]) == (head, "all"):
+            whole[line["method"]].append(line)
     metric = str(told.get("metric", "_")).split("_", 1)[1]
     chance = told.get("chance")
     share = metric == "accuracy" and chance is not None and table.samples
@@ -141,7 +131,11 @@ def _task(table: Table, methods: Sequence[str], lines: Sequence[Line]) -> TaskRo
         published=_published(table.suite, table.task),
         synthetic=bool(told.get("synthetic")),
         comparable={line["method"]: bool(line.get("comparable")) for line in lines},
-        gaps={pair: gap for pair in DIFFERENCES if (gap := _gap(*(cells.get(method) for method in pair))) is not None},
+        gaps={
+            pair: gap
+            for pair in DIFFERENCES
+            if set(pair) <= set(whole) and (gap := paired(*(whole[method] for method in pair))) is not None
+        },
     )
 
 
@@ -150,20 +144,6 @@ def _published(suite: str, task: str) -> dict[str, float]:
     if suite != "dabs":
         return {}
     return {name: value / 100 for row in published() if row.task == task for name, value in row.figures.items()}
-
-
-def _gap(one: Value | None, other: Value | None) -> Gap | None:
-    """The difference of two methods over the seeds that both have."""
-    if one is None or other is None:
-        return None
-    first, second = ({seed: value for (seed, _), value in some.each.items()} for some in (one, other))
-    gaps = [value - second[seed] for seed, value in first.items() if seed in second]
-    if not gaps:
-        return None
-    if len(gaps) < 2:
-        return Gap(gaps[0], None)
-    half = float(student.ppf(0.975, len(gaps) - 1)) * stdev(gaps) / len(gaps) ** 0.5
-    return Gap(fmean(gaps), (fmean(gaps) - half, fmean(gaps) + half))
 
 
 def _domains(rows: Sequence[TaskRow], methods: Sequence[str]) -> list[DomainRow]:
