@@ -63,6 +63,7 @@ class Plan:
         protocol: how features are probed.
         comparable: whether it is measured as the benchmark's published figures were.
         draws: how many times the few labels are drawn; 0 leaves them out.
+        penalties: those that the linear head's is chosen among.
         configuration: what was chosen for the method beforehand, as its lines tell it; None where nothing was.
     """
 
@@ -74,6 +75,7 @@ class Plan:
     protocol: Protocol = "default"
     comparable: bool = False
     draws: int = field(default_factory=lambda: DRAWS)
+    penalties: tuple[float, ...] = PENALTIES
     configuration: Mapping[str, Any] | None = None
 
     @property
@@ -84,7 +86,12 @@ class Plan:
     @property
     def config_hash(self) -> str:
         """Names all settings that its numbers depend on."""
-        probing: dict[str, Any] = {"few": FEW, "neighbours": NEIGHBOURS, "penalties": PENALTIES, "draws": self.draws}
+        probing: dict[str, Any] = {
+            "few": FEW,
+            "neighbours": NEIGHBOURS,
+            "penalties": self.penalties,
+            "draws": self.draws,
+        }
         if self.protocol != "default":
             probing = {"protocol": self.protocol}
         training = None if self.training is None else self.training.decisive()
@@ -153,7 +160,9 @@ def measure(plan: Plan) -> list[dict[str, Any]]:
     """Train and probe one cell: its result lines."""
     start = time.perf_counter()
     encoder, dataset = trained_encoder(plan), plan.task.open()
-    scores = score_task(encoder, dataset, seed=plan.seed, draws=plan.draws, protocol=plan.protocol)
+    scores = score_task(
+        encoder, dataset, seed=plan.seed, draws=plan.draws, penalties=plan.penalties, protocol=plan.protocol
+    )
     lines = result_lines(
         scores,
         suite=plan.suite,

@@ -21,6 +21,7 @@ from randquant.device import find_device
 from randquant.errors import UserError
 from randquant.methods import UNTRAINED, words_of
 from randquant.probe import RAW
+from randquant.probe.score import MIDDLE, PENALTIES
 from randquant.quantize.draw import Draws
 from randquant.settings import BenchSettings, MethodSettings, PretrainSettings, Suite, defaults_of
 from randquant.terminal import remark
@@ -122,6 +123,7 @@ def plans(settings: BenchSettings) -> Iterator[Plan]:
                     "dabs" if settings.suite == "dabs" else "default",
                     comparable,
                     settings.draws,
+                    MIDDLE if settings.one_penalty else PENALTIES,
                     None if configuration is None else configuration.to_dict(),
                 )
 

@@ -13,7 +13,7 @@ from torch import nn
 
 from randquant.data import Batch, Dataset, Samples
 from randquant.probe.features import extract, targets_of
-from randquant.probe.score import PENALTIES, Score, accuracies
+from randquant.probe.score import MIDDLE, Score, accuracies
 from randquant.probe.values import score_values
 from randquant.quantize.draw import Draws
 
@@ -39,8 +39,7 @@ def quick_scores(encoder: nn.Module, dataset: Dataset, *, seed: int) -> list[Sco
     if dataset.metric == "accuracy":
         near, linear = accuracies(train, taught.astype(np.int64), test, asked.astype(np.int64))
         return [Score("knn_accuracy", "all", 0, near), Score("linear_accuracy", "all", 0, linear)]
-    middle = PENALTIES[len(PENALTIES) // 2 : len(PENALTIES) // 2 + 1]
-    return score_values(train, taught, test, asked, metric=dataset.metric, seed=seed, penalties=middle)
+    return score_values(train, taught, test, asked, metric=dataset.metric, seed=seed, penalties=MIDDLE)
 
 
 def some(samples: Samples, most: int, seed: int) -> Batch:

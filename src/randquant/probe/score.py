@@ -30,6 +30,7 @@ Labels = NDArray[np.int64]
 FEW = (1, 5, 20)  # labels a class
 NEIGHBOURS = 20
 PENALTIES = (10.0, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5)  # weight of the squared coefficients against the mean loss
+MIDDLE = PENALTIES[3:4]
 VALIDATION = 5  # one in so many of every class
 _ROWS = 1024  # test samples compared with the training part at a time
 
@@ -67,6 +68,7 @@ def score(
     seed: int = 0,
     few: Sequence[int] = FEW,
     draws: int = 5,
+    penalties: Sequence[float] = PENALTIES,
 ) -> list[Score]:
     """Probe features: few labels first, all labels last, both heads each.
 
@@ -76,6 +78,7 @@ def score(
         seed: names the validation part and the draws. Two methods probed with one seed see the same samples.
         few: numbers of labels a class. A class that has fewer (outside the validation part) gives all it has.
         draws: how many times the few labels are drawn.
+        penalties: those that the linear head's is chosen among; of one there is no choice.
 
     Raises:
         UserError: features that are not finite, or labels with which there is nothing to learn.
@@ -91,7 +94,7 @@ def score(
         chosen = (
             pool if count is None else draw_few(train_labels, pool, count, np.random.default_rng([seed, count, draw]))
         )
-        penalty = choose_penalty(scaled[chosen], train_labels[chosen], *validation)
+        penalty = choose_penalty(scaled[chosen], train_labels[chosen], *validation, penalties)
         if count is None:  # the penalty is chosen, so the validation part may teach too
             chosen = np.arange(len(train_labels))
         labels = train_labels[chosen]
@@ -159,7 +162,7 @@ def accuracies(train: Features, train_labels: Labels, test: Features, test_label
     for part, features, labels in (("training", train, train_labels), ("test", test, test_labels)):
         check_features(part, features, labels)
     scaled, scaled_test = standardise(train, test)
-    head = logistic(scaled, train_labels, PENALTIES[len(PENALTIES) // 2])
+    head = logistic(scaled, train_labels, MIDDLE[0])
     voted = neighbours(train, train_labels, test)
     return _share(voted == test_labels), _share(head.predict(scaled_test) == test_labels)
 
@@ -219,14 +222,22 @@ def logistic(features: Features, labels: Labels, penalty: float) -> LogisticRegr
     return LogisticRegression(C=1 / (penalty * len(labels)), tol=1e-6, max_iter=100_000).fit(features, labels)
 
 
-def choose_penalty(features: Features, labels: Labels, held_out: Features, held_out_labels: Labels) -> float:
+def choose_penalty(
+    features: Features,
+    labels: Labels,
+    held_out: Features,
+    held_out_labels: Labels,
+    penalties: Sequence[float] = PENALTIES,
+) -> float:
     """The penalty with the highest accuracy on the validation part; of equals, the strongest."""
+    if len(penalties) == 1:
+        return penalties[0]
     head = LogisticRegression(tol=1e-6, max_iter=100_000, warm_start=True)
     reached = []
-    for penalty in PENALTIES:
+    for penalty in penalties:
         head.set_params(C=1 / (penalty * len(labels))).fit(features, labels)
         reached.append(_share(head.predict(held_out) == held_out_labels))
-    return PENALTIES[int(np.argmax(reached))]
+    return penalties[int(np.argmax(reached))]
 
 
 def _unit(features: Features) -> Features:

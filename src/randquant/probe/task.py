@@ -20,7 +20,7 @@ from randquant.probe.blocks import blocks_of, counted
 from randquant.probe.features import extract, named_encoders, targets_of
 from randquant.probe.metrics import SCORED_BY, chance
 from randquant.probe.plain import plain
-from randquant.probe.score import Score, score
+from randquant.probe.score import PENALTIES, Score, score
 from randquant.probe.values import score_values
 from randquant.settings import ProbeSettings, Protocol
 from randquant.terminal import is_drawn, tell, write_table
@@ -58,7 +58,13 @@ def probe(settings: ProbeSettings) -> list[dict[str, Any]]:
 
 
 def score_task(
-    encoder: nn.Module | None, dataset: Dataset, *, seed: int, draws: int = 5, protocol: Protocol = "default"
+    encoder: nn.Module | None,
+    dataset: Dataset,
+    *,
+    seed: int,
+    draws: int = 5,
+    penalties: Sequence[float] = PENALTIES,
+    protocol: Protocol = "default",
 ) -> list[Score]:
     """Scores of an encoder, or of the samples' plain features, on a data set's test part.
 
@@ -67,6 +73,7 @@ def score_task(
         dataset: a task; the kind of its target and its metric say how it is probed.
         seed: names the validation part and the draws of the few labels, or the benchmark's order of samples.
         draws: how many times the few labels are drawn.
+        penalties: those that the linear head's is chosen among.
         protocol: the default probe, or the DABS benchmark's own head.
 
     Raises:
@@ -89,8 +96,10 @@ def score_task(
             train, taught, test, asked, target=target, metric=dataset.metric, batch=dataset.batch, seed=seed
         )
     if dataset.metric == "accuracy":
-        return score(train, taught.astype(np.int64), test, asked.astype(np.int64), seed=seed, draws=draws)
-    return score_values(train, taught, test, asked, metric=dataset.metric, seed=seed)
+        return score(
+            train, taught.astype(np.int64), test, asked.astype(np.int64), seed=seed, draws=draws, penalties=penalties
+        )
+    return score_values(train, taught, test, asked, metric=dataset.metric, seed=seed, penalties=penalties)
 
 
 def result_lines(

@@ -32,6 +32,8 @@ class BenchSettings:
     """Optimizer steps of each training; 0 is the suite's number: 600 for mini, 100,000 for dabs."""
     draws: int = 5
     """How many times the few labels are drawn; 0 probes with all labels alone."""
+    one_penalty: bool = False
+    """The linear head's penalty is the middle one of the seven, not the best: a fraction of the probe's time."""
     explored: Path | None = None
     """The exploration.jsonl of randquant choose: every method is trained with the best of its configurations there."""
     processes: int = 1
