@@ -17,7 +17,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 FLOAT32, FLOAT64, FLOAT16, BFLOAT16, INTEGER = range(5)
-GROUP = 8  # thresholds that a pass over a block keeps in registers
+GROUP = 8  # thresholds that are compared in one go; a pass over a block takes two groups
 BLOCK = 2048  # elements of a block: the steps of it fit the first-level cache
 TILE = 256  # columns of a tile: wide enough that memory is read in streams, and known to the compiler
 
@@ -27,7 +27,6 @@ class Form(NamedTuple):
 
     kind: int
     mask: Any  # what a negative number flips to become a key: all bits but the sign for floats, none for integers
-    shift: Any  # the place of the sign
     lowest: Any  # the key of the lowest finite number
     highest: Any
 
@@ -66,10 +65,38 @@ def _float_of(context, bits, like):
     return like(types.int64, like), generate
 
 
+@intrinsic
+def _wide(context):
+    """Let the loops of the function this stands in use the widest vectors there are; LLVM halves them on Intel."""
+
+    def generate(target, builder, signature, arguments):
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # llvmlite's own `add` knows no widths
+        return target.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
+def _at(context, values, start):
+    """A pointer to element `start` of an array, or of what a pointer points to.
+
+    It keeps no array alive: take it in a function that was given the array, or in a loop that goes on using it. A
+    slice would be counted, which costs more than a short row.
+    """
+
+    def generate(target, builder, signature, arguments):
+        first, place = arguments
+        if isinstance(values, types.Array):
+            first = target.make_array(values)(target, builder, first).data
+        return builder.gep(first, [place])
+
+    return types.CPointer(values.dtype)(values, types.int64), generate
+
+
 @njit(nogil=True, cache=True)
 def _order(bits, form):
     """The key of a number's bits, and the bits of a key."""
-    return bits ^ ((bits >> form.shift) & form.mask)
+    return bits ^ (form.mask if bits < 0 else type(bits)(0))
 
 
 @njit(nogil=True, cache=True)
@@ -86,13 +113,18 @@ def _number(key, form, like):
 
 
 @njit(nogil=True, cache=True)
+def _power(exponent):
+    """2.0 to the exponent, a normal float64."""
+    return _float_of((np.int64(exponent) + 1023) << 52, np.float64(0))
+
+
+@njit(nogil=True, cache=True)
 def _snap(value, kind, up):
-    """A number of the half type next to value: the one above it, or the nearest with ties to even."""
+    """A number of the half type next to a float32: the one above it, or the nearest with ties to even."""
     digits, lowest = (7, -126) if kind == BFLOAT16 else (10, -14)
-    _, exponent = math.frexp(value)
-    step = math.ldexp(1.0, max(exponent - 1, lowest) - digits)
-    count = value / step  # exact: a power of two
-    return (np.ceil(count) if up else np.rint(count)) * step
+    exponent = max(((np.int64(_bits_of(value)) >> 23) & 255) - 127, lowest) - digits
+    count = value * _power(-exponent)  # exact: a power of two
+    return (np.ceil(count) if up else np.rint(count)) * _power(exponent)
 
 
 @njit(nogil=True, cache=True)
@@ -154,13 +186,13 @@ def _rounded_end(limit, form):
 
 
 @njit(nogil=True, cache=True)
-def _codebook(low, high, u, v, count, s, form, low_end, high_end, thresholds, codes, column, bounds, inside):
-    """Fill thresholds [K, column] and codes [K + 1, column] of scope s; see `reference.quantize_scope`.
+def _codebook(low, high, u, v, count, s, form, low_end, high_end, thresholds, codes, column, step):
+    """Fill a column of thresholds [K] and codes [K + 1] of scope s, `step` apart; see `reference.quantize_scope`.
 
-    low, high are its limits; low_end, high_end what integer outputs are clamped to; bounds [R + 1] and inside [R]
-    are scratch, for where bins begin and end, and for their values.
+    low, high are its limits; low_end, high_end what integer outputs are clamped to.
     """
     real, kind_of = u.dtype.type, codes.dtype.type
+    edges, values, t, c = _at(u, s * u.shape[1]), _at(v, s * v.shape[1]), _at(thresholds, column), _at(codes, column)
     # Given limits may lie beyond the type; its values do not.
     least, most = _number(np.int64(form.lowest), form, low), _number(np.int64(form.highest), form, low)
     quarter = max(abs(low), abs(high)) >= real(np.finfo(u.dtype).max / 4)
@@ -168,43 +200,36 @@ def _codebook(low, high, u, v, count, s, form, low_end, high_end, thresholds, co
     low, high = real(low * scale), real(high * scale)
     span = real(high - low)
     exact = form.kind == INTEGER or 0 < span < real(1e-3)
-    bounds[0], bounds[count] = low, high if exact else real(high + real(1e-6))
-    for j in range(count - 1):
-        bounds[j + 1] = real(real(u[s, j] * span) + low)
-    if v.size:
-        for j in range(count):
-            inside[j] = real(bounds[j] + real(v[s, j] * real(bounds[j + 1] - bounds[j])))
-    else:
-        for j in range(count):
-            inside[j] = real(real(bounds[j] + bounds[j + 1]) * real(0.5))
-
-    if form.kind in (FLOAT32, FLOAT64):
-        for j in range(count):
-            codes[j, column] = kind_of(_bits_of(min(max(real(inside[j] * unscale), least), most)))
-        for j in range(count - 1):
-            edge = real(bounds[j + 1] * unscale)
+    begin, last = low, high if exact else real(high + real(1e-6))
+    reached = True  # whether a number of the type lies in the bin
+    for j in range(count):
+        end = real(real(edges[j] * span) + low) if j < count - 1 else last
+        inside = real(begin + real(values[j] * real(end - begin))) if v.size else real(real(begin + end) * real(0.5))
+        begin = end
+        value, edge = real(inside * unscale), real(end * unscale)
+        if form.kind != INTEGER:
+            value = min(max(value, least), most)
+        if form.kind in (FLOAT32, FLOAT64):
+            c[j * step] = kind_of(_bits_of(value))
             key = kind_of(_order(kind_of(_bits_of(edge)), form))
-            thresholds[j, column] = key if edge != 0 else kind_of(-1)  # the key of -0.0, which is not below 0.0
-    else:
-        reached = True
-        for j in range(count):
-            value = real(inside[j] * unscale)
-            if form.kind != INTEGER:
-                value = min(max(value, least), most)
-            code = _code(value, form.kind, low_end, high_end)
-            codes[j, column] = code if reached else codes[j - 1, column]
             if j < count - 1:
-                key, exists = _threshold(real(bounds[j + 1] * unscale), form)
+                t[j * step] = key if edge != 0 else kind_of(-1)  # the key of -0.0, which is not below 0.0
+        else:
+            code = kind_of(_code(value, form.kind, low_end, high_end))
+            c[j * step] = code if reached else c[(j - 1) * step]
+            if j < count - 1:
+                key, exists = _threshold(edge, form)
                 reached = reached and exists
-                thresholds[j, column] = key if reached else form.highest
-    for j in range(count - 1, thresholds.shape[0]):  # thresholds that change nothing
-        thresholds[j, column] = form.highest
-        codes[j + 1, column] = codes[j, column]
+                t[j * step] = kind_of(key) if reached else form.highest
+    for j in range(count - 1, thresholds.size // step):  # thresholds that change nothing
+        t[j * step] = form.highest
+        c[(j + 1) * step] = c[j * step]
 
 
 @njit(nogil=True, cache=True)
 def _finite_span(row, form):
     """The smallest and largest finite key of a row; smallest > largest where there is none."""
+    _wide()
     kind_of = row.dtype.type
     low, high = form.highest, form.lowest
     least, most = low, high
@@ -225,8 +250,14 @@ def _finite_span(row, form):
 @njit(nogil=True, cache=True)
 def _group(values, start):
     """GROUP values from `start` on, as a tuple that stays in registers."""
-    part = values[start : start + GROUP]
-    return part[0], part[1], part[2], part[3], part[4], part[5], part[6], part[7]
+    p = _at(values, start)
+    return p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]
+
+
+@njit(nogil=True, cache=True)
+def _pair(values, start):
+    """Two groups from `start` on."""
+    return _group(values, start), _group(values, start + GROUP)
 
 
 @njit(nogil=True, cache=True)
@@ -243,56 +274,77 @@ def _raised(key, code, t, c):
 
 
 @njit(nogil=True, cache=True)
-def _map_few(row, dest, thresholds, codes, form):
-    """Quantize a row [N] by one group of thresholds."""
-    kind_of = row.dtype.type
+def _raised_twice(key, code, t, c):
+    """As `_raised`, for a pair of groups."""
+    return _raised(key, _raised(key, code, t[0], c[0]), t[1], c[1])
+
+
+@njit(nogil=True, cache=True)
+def _map_few(row, dest, size, thresholds, codes, form):
+    """Quantize `size` elements by one group of thresholds."""
+    _wide()
     lowest_code, t, c = codes[0], _group(thresholds, 0), _group(codes, 1)
-    for i in range(row.shape[0]):
+    for i in range(size):
         bits = row[i]
-        key = kind_of(_order(bits, form))
+        key = _order(bits, form)
         code = _raised(key, lowest_code, t, c)
         dest[i] = code if form.lowest <= key <= form.highest else bits
 
 
 @njit(nogil=True, cache=True)
-def _map_many(row, dest, thresholds, codes, form, keys, chosen):
-    """Quantize a row [at most BLOCK] group by group; keys and chosen are scratch [BLOCK]."""
-    kind_of = row.dtype.type
-    size = row.shape[0]
-    lowest_code, t, c = codes[0], _group(thresholds, 0), _group(codes, 1)
+def _map_some(row, dest, size, thresholds, codes, form):
+    """Quantize `size` elements by a pair of groups."""
+    _wide()
+    lowest_code, t, c = codes[0], _pair(thresholds, 0), _pair(codes, 1)
     for i in range(size):
-        key = kind_of(_order(row[i], form))
+        bits = row[i]
+        key = _order(bits, form)
+        code = _raised_twice(key, lowest_code, t, c)
+        dest[i] = code if form.lowest <= key <= form.highest else bits
+
+
+@njit(nogil=True, cache=True)
+def _map_many(row, dest, size, thresholds, codes, last, form, keys, chosen):
+    """Quantize `size` elements, at most BLOCK, pair by pair, the last at `last`; keys and chosen are scratch."""
+    _wide()
+    lowest_code, t, c = codes[0], _pair(thresholds, 0), _pair(codes, 1)
+    for i in range(size):
+        key = _order(row[i], form)
         keys[i] = key
-        chosen[i] = _raised(key, lowest_code, t, c)
-    last = thresholds.shape[0] - GROUP
-    for g in range(GROUP, last, GROUP):
-        t, c = _group(thresholds, g), _group(codes, g + 1)
+        chosen[i] = _raised_twice(key, lowest_code, t, c)
+    for g in range(2 * GROUP, last, 2 * GROUP):
+        t, c = _pair(thresholds, g), _pair(codes, g + 1)
         for i in range(size):
-            chosen[i] = _raised(keys[i], chosen[i], t, c)
-    t, c = _group(thresholds, last), _group(codes, last + 1)
+            chosen[i] = _raised_twice(keys[i], chosen[i], t, c)
+    t, c = _pair(thresholds, last), _pair(codes, last + 1)
     for i in range(size):
         bits, key = row[i], keys[i]
-        code = _raised(key, chosen[i], t, c)
+        code = _raised_twice(key, chosen[i], t, c)
         dest[i] = code if form.lowest <= key <= form.highest else bits
 
 
 @njit(nogil=True, cache=True)
 def _map_row(row, dest, thresholds, codes, form, keys, chosen):
     """Quantize a row [N] that may be its own destination; keys and chosen are scratch [BLOCK]."""
-    if thresholds.shape[0] == GROUP:
-        _map_few(row, dest, thresholds, codes, form)
-        return
-    for start in range(0, row.shape[0], BLOCK):
-        part, target = row[start : start + BLOCK], dest[start : start + BLOCK]
-        _map_many(part, target, thresholds, codes, form, keys, chosen)
+    x, out, t, c = _at(row, 0), _at(dest, 0), _at(thresholds, 0), _at(codes, 0)
+    count, size = thresholds.shape[0], row.shape[0]
+    if count == GROUP:
+        _map_few(x, out, size, t, c, form)
+    elif count == 2 * GROUP:
+        _map_some(x, out, size, t, c, form)
+    else:
+        k, chose = _at(keys, 0), _at(chosen, 0)
+        for start in range(0, size, BLOCK):
+            part, target = _at(x, start), _at(out, start)
+            _map_many(part, target, min(BLOCK, size - start), t, c, count - 2 * GROUP, form, k, chose)
 
 
 @njit(nogil=True, cache=True)
-def _span_across(row, least, most, form):
-    """Widen the spans of columns [W] to the finite keys of a row [at most W]."""
-    kind_of = row.dtype.type
-    for w in range(row.shape[0]):
-        key, low, high = kind_of(_order(row[w], form)), least[w], most[w]
+def _span_across(row, size, least, most, form):
+    """Widen the spans of columns to the finite keys of a row of `size`."""
+    _wide()
+    for w in range(size):
+        key, low, high = _order(row[w], form), least[w], most[w]
         finite = form.lowest <= key <= form.highest
         least[w] = key if finite and key < low else low
         most[w] = key if finite and key > high else high
@@ -300,7 +352,7 @@ def _span_across(row, least, most, form):
 
 @njit(nogil=True, cache=True)
 def _raised_across(key, code, t, c, w):
-    """As `_raised`, for column w of flat rows of TILE: a group's thresholds t and codes c."""
+    """As `_raised`, for column w of rows of TILE that follow each other: a group's thresholds t and codes c."""
     threshold, raised = t[w], c[w]
     code = raised if key >= threshold else code
     threshold, raised = t[TILE + w], c[TILE + w]
@@ -320,32 +372,52 @@ def _raised_across(key, code, t, c, w):
 
 
 @njit(nogil=True, cache=True)
-def _map_across(row, dest, thresholds, codes, form, keys, chosen):
-    """Quantize a row [at most TILE] whose element w has thresholds [:, w] and codes [:, w], both flat."""
-    kind_of = row.dtype.type
-    size = row.shape[0]
-    raised = codes[TILE:]
-    last = thresholds.shape[0] - GROUP * TILE
+def _map_across(row, dest, size, thresholds, codes, last, form, keys, chosen):
+    """Quantize `size` elements, at most TILE, whose element w has thresholds [:, w] and codes [:, w], both flat.
+
+    `last` is where the last group of thresholds begins; keys and chosen are scratch.
+    """
+    _wide()
+    raised = _at(codes, TILE)
     if last == 0:
         for w in range(size):
             bits = row[w]
-            key = kind_of(_order(bits, form))
+            key = _order(bits, form)
             code = _raised_across(key, codes[w], thresholds, raised, w)
             dest[w] = code if form.lowest <= key <= form.highest else bits
         return
     for w in range(size):
-        key = kind_of(_order(row[w], form))
+        key = _order(row[w], form)
         keys[w] = key
         chosen[w] = _raised_across(key, codes[w], thresholds, raised, w)
     for g in range(GROUP * TILE, last, GROUP * TILE):
-        t, c = thresholds[g:], raised[g:]
+        t, c = _at(thresholds, g), _at(raised, g)
         for w in range(size):
             chosen[w] = _raised_across(keys[w], chosen[w], t, c, w)
-    t, c = thresholds[last:], raised[last:]
+    t, c = _at(thresholds, last), _at(raised, last)
     for w in range(size):
         bits, key = row[w], keys[w]
         code = _raised_across(key, chosen[w], t, c, w)
         dest[w] = code if form.lowest <= key <= form.highest else bits
+
+
+@njit(nogil=True, cache=True)
+def _span_tile(source, stride, size, width, least, most, form):
+    """Widen the spans of columns to the finite keys of `size` elements, in rows of `width`, `stride` apart."""
+    x, low, high = _at(source, 0), _at(least, 0), _at(most, 0)
+    for i in range(-(-size // width)):
+        _span_across(_at(x, i * stride), min(width, size - i * width), low, high, form)
+
+
+@njit(nogil=True, cache=True)
+def _map_tile(source, target, strides, size, width, thresholds, codes, form, keys, chosen):
+    """Quantize `size` elements in rows of `width`, `strides` apart in source and target."""
+    x, out, t, c = _at(source, 0), _at(target, 0), _at(thresholds, 0), _at(codes, 0)
+    k, chose = _at(keys, 0), _at(chosen, 0)
+    last = thresholds.shape[0] - GROUP * TILE
+    for i in range(-(-size // width)):
+        row, dest = _at(x, i * strides[0]), _at(out, i * strides[1])
+        _map_across(row, dest, min(width, size - i * width), t, c, last, form, k, chose)
 
 
 @njit(nogil=True, cache=True)
@@ -356,9 +428,9 @@ def _scratch(size, like):
 
 
 @njit(nogil=True, cache=True)
-def _padded(count):
-    """A number of thresholds in whole groups."""
-    return max(GROUP, -(-count // GROUP) * GROUP)
+def _padded(count, step):
+    """A number of thresholds in whole steps, one at least."""
+    return max(step, -(-count // step) * step)
 
 
 @njit(nogil=True, cache=True)
@@ -373,10 +445,8 @@ def quantize_rows(start, stop, x, out, channels, n, strides, form, draws):
     kind_of = x.dtype.type
     u, v, bins, lows, highs = draws.u, draws.v, draws.bins, draws.low, draws.high
     like = u.dtype.type(0)
-    padded = _padded(u.shape[1])
+    padded = _padded(u.shape[1], GROUP if u.shape[1] <= GROUP else 2 * GROUP)
     t, c = _scratch(padded, x), _scratch(padded + 1, x)
-    thresholds, codes = t.reshape(padded, 1), c.reshape(padded + 1, 1)
-    bounds, inside = np.empty(u.shape[1] + 2, u.dtype), np.empty(u.shape[1] + 1, u.dtype)
     keys, chosen = _scratch(BLOCK, x), _scratch(BLOCK, x)
     every, table = np.empty(256, x.dtype), np.empty(256, x.dtype)
     for i in range(256):
@@ -399,8 +469,8 @@ def quantize_rows(start, stop, x, out, channels, n, strides, form, draws):
             low_end, high_end = np.int64(least), np.int64(most)
             low, high = _number(low_end, form, like), _number(high_end, form, like)
         count = bins[s] if bins.size else u.shape[1] + 1
-        _codebook(low, high, u, v, count, s, form, low_end, high_end, thresholds, codes, 0, bounds, inside)
-        if x.itemsize == 1:  # every value there is, once; then one look-up an element
+        _codebook(low, high, u, v, count, s, form, low_end, high_end, t, c, 0, 1)
+        if x.itemsize == 1 and padded > 2 * GROUP:  # every value there is, once; then one look-up an element
             _map_row(every, table, t, c, form, keys, chosen)
             for i in range(n):
                 dest[i] = table[row[i] & 255]
@@ -420,11 +490,10 @@ def quantize_columns(start, stop, x, out, channels, n, strides, form, draws, wid
     """
     u, v, bins, lows, highs = draws.u, draws.v, draws.bins, draws.low, draws.high
     like = u.dtype.type(0)
-    tiles, rows = -(-channels // width), -(-n // repeats)
-    padded = _padded(u.shape[1])
+    tiles = -(-channels // width)
+    padded = _padded(u.shape[1], GROUP)
     t, c = _scratch(padded * TILE, x), _scratch((padded + 1) * TILE, x)
     thresholds, codes = t.reshape(padded, TILE), c.reshape(padded + 1, TILE)
-    bounds, inside = np.empty(u.shape[1] + 2, u.dtype), np.empty(u.shape[1] + 1, u.dtype)
     least, most = _scratch(TILE, x), _scratch(TILE, x)
     keys, chosen = _scratch(TILE, x), _scratch(TILE, x)
     for tile in range(start, stop):
@@ -435,9 +504,7 @@ def quantize_columns(start, stop, x, out, channels, n, strides, form, draws, wid
         if applied:
             if not lows.size:
                 least[:], most[:] = form.highest, form.lowest
-                for i in range(rows):
-                    size = columns * min(repeats, n - i * repeats)
-                    _span_across(source[i * repeats * strides[1] :][:size], least, most, form)
+                _span_tile(source, repeats * strides[1], columns * n, columns * repeats, least, most, form)
                 for w in range(columns, columns * repeats):
                     least[w % columns] = min(least[w % columns], least[w])
                     most[w % columns] = max(most[w % columns], most[w])
@@ -453,19 +520,18 @@ def quantize_columns(start, stop, x, out, channels, n, strides, form, draws, wid
                     high_end = np.int64(0 if empty else most[column])
                     low, high = _number(low_end, form, like), _number(high_end, form, like)
                 count = bins[s] if bins.size else u.shape[1] + 1
-                _codebook(low, high, u, v, count, s, form, low_end, high_end, thresholds, codes, column, bounds, inside)
+                _codebook(low, high, u, v, count, s, form, low_end, high_end, t, c, column, TILE)
             for j in range(codes.shape[0]):
                 for w in range(columns, columns * repeats):
                     codes[j, w] = codes[j, w - columns]
                     if j < thresholds.shape[0]:
                         thresholds[j, w] = thresholds[j, w - columns]
-        for i in range(rows):
-            size = columns * min(repeats, n - i * repeats)
-            row, dest = source[i * repeats * strides[1] :][:size], target[i * repeats * strides[3] :][:size]
-            if applied:
-                _map_across(row, dest, t, c, form, keys, chosen)
-            else:
-                dest[:] = row
+            steps = repeats * strides[1], repeats * strides[3]
+            _map_tile(source, target, steps, columns * n, columns * repeats, t, c, form, keys, chosen)
+        else:
+            for i in range(-(-n // repeats)):
+                size = columns * min(repeats, n - i * repeats)
+                target[i * repeats * strides[3] :][:size] = source[i * repeats * strides[1] :][:size]
 
 
 @njit(nogil=True, cache=True)

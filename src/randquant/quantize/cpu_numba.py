@@ -73,12 +73,12 @@ def _form(dtype: torch.dtype) -> Form:
     if dtype not in _KINDS:
         number = np.dtype(str(dtype).removeprefix("torch.")).type
         info = np.iinfo(number)
-        return Form(kernels.INTEGER, number(0), number(0), number(info.min), number(info.max))
+        return Form(kernels.INTEGER, number(0), number(info.min), number(info.max))
     width, kind = _KINDS[dtype]
     number = np.dtype(str(width).removeprefix("torch.")).type
     most = int(torch.tensor(torch.finfo(dtype).max, dtype=dtype, device="cpu").view(width))
     # The key of -y is that of y with all bits flipped.
-    return Form(kind, number(np.iinfo(number).max), number(8 * number().itemsize - 1), number(~most), number(most))
+    return Form(kind, number(np.iinfo(number).max), number(~most), number(most))
 
 
 def _draws(x: Tensor, fractions: Fractions, limits: Limits | None) -> Drawn:
@@ -87,7 +87,7 @@ def _draws(x: Tensor, fractions: Fractions, limits: Limits | None) -> Drawn:
     empty = torch.empty(0, dtype=work, device="cpu").numpy()
     return Drawn(
         u=fractions.edges.to(work).contiguous().numpy(),
-        v=empty.reshape(0, 0) if fractions.values is None else fractions.values.to(work).numpy(),
+        v=empty.reshape(0, 0) if fractions.values is None else fractions.values.to(work).contiguous().numpy(),
         bins=nothing if fractions.bins is None else fractions.bins.numpy(),
         applied=np.empty(0, np.bool_) if fractions.applied is None else fractions.applied.contiguous().numpy(),
         low=empty if limits is None else limits[0].contiguous().view(-1).numpy(),
