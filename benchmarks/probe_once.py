@@ -80,7 +80,7 @@ class Size(NamedTuple):
     epochs: int
 
 
-_FULL, _QUICK = Size(3, 100, 500, EPOCHS), Size(1, 2, 40, 3)
+_FULL, _QUICK = Size(3, 100, 200, EPOCHS), Size(1, 2, 40, 3)
 
 
 class Pair(NamedTuple):
