@@ -22,6 +22,7 @@ from torch import nn
 
 from randquant import process
 from randquant.data import Batch, Dataset, open_data
+from randquant.encoder import make_encoder
 from randquant.pretrain import pretrain
 from randquant.probe import extract
 from randquant.probe.benchmark import DECAY, EPOCHS, RATE, loss_of, score_benchmark
@@ -47,8 +48,8 @@ Made by `{command}`.
 - Once: each training sample is encoded once, without dropout. This is what `randquant probe --protocol dabs` does.
 - Each epoch: each training sample is encoded anew in each epoch, with the encoder's dropout on, as the benchmark's own
   code does. That code also encodes the test part in each epoch, which is not counted here.
-- The encoder is the benchmark's with {depth} of its 12 blocks (width 256, dropout 0.1), trained by `rq` for {steps}
-  steps, another for each of {seeds} seeds. More blocks only make encoding a larger part of the time.
+- The encoder is the benchmark's with {depth} of its 12 blocks (width 256, dropout 0.1), {trained}, another
+  for each of {seeds} seeds. More blocks only make encoding a larger part of the time.
 - At most {rows} training and {rows} test samples a task, evenly spaced in each part.
 - Seconds are medians over seeds; the ratio is the median over seeds of each seed's own, with its 95 % interval by
   resampling them. Accuracies are means over seeds, times 100; the difference is paired by seed, with the 95 % interval
@@ -69,6 +70,14 @@ class Options:
     """How many the process may use."""
     seeds: int = 5
     """Encoders a task."""
+    tasks: tuple[str, ...] = TASKS
+    """Tasks of the mini suite."""
+    rows: int = 128
+    """Samples of each part, at most."""
+    depth: int = 2
+    """Blocks of the encoder; the benchmark has 12."""
+    steps: int = 0
+    """Steps of rq that train the encoder; 0 leaves it as it was drawn."""
 
 
 class Size(NamedTuple):
@@ -78,9 +87,6 @@ class Size(NamedTuple):
     steps: int
     rows: int
     epochs: int
-
-
-_FULL, _QUICK = Size(3, 100, 200, EPOCHS), Size(1, 2, 40, 3)
 
 
 class Pair(NamedTuple):
@@ -98,8 +104,8 @@ def main(options: Options) -> int:
         sys.exit(f"probe_once.py: error: --markdown: there is no folder {options.markdown.parent}; make it first")
     torch.set_num_threads(options.threads)
     process.keep_memory()
-    size = _QUICK if options.quick else _FULL
-    measured = {task: list(pairs(task, size, options.seeds)) for task in TASKS}
+    size = Size(1, 2, 40, 3) if options.quick else Size(options.depth, options.steps, options.rows, EPOCHS)
+    measured = {task: list(pairs(task, size, options.seeds)) for task in options.tasks}
     text = page(measured, size, options)
     sys.stdout.write(text)
     if options.markdown:
@@ -136,7 +142,10 @@ def smaller(dataset: Dataset, rows: int) -> Dataset:
 
 
 def trained(dataset: Dataset, size: Size, seed: int) -> nn.Module:
-    """The benchmark's encoder with fewer blocks, after some steps."""
+    """The benchmark's encoder with fewer blocks, after some steps, or as it was drawn."""
+    sizes = dataclasses.replace(BENCHMARK_ENCODER, depth=size.depth)
+    if not size.steps:
+        return make_encoder(dataset.spec, sizes, seed)
     with tempfile.TemporaryDirectory() as folder:
         run = pretrain(
             dataset,
@@ -145,7 +154,7 @@ def trained(dataset: Dataset, size: Size, seed: int) -> nn.Module:
             steps=size.steps,
             batch=min(64, len(dataset.parts["train"].ids)),
             seed=seed,
-            encoder=dataclasses.replace(BENCHMARK_ENCODER, depth=size.depth),
+            encoder=sizes,
             method_details=MethodSettings(temperature=0.2, projection=128),
             device="cpu",
             quiet=True,
@@ -234,6 +243,18 @@ def met(some: list[Pair]) -> bool:
     return speedup(some).value >= _BAR and abs(gap) <= half
 
 
+def said(options: Options) -> str:
+    """The words after the program's name."""
+    if options.quick:
+        return "--quick"
+    words = [_SAVED]
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if field.name not in ("markdown", "quick") and value != field.default:
+            words.append(f"--{field.name} {' '.join(value) if isinstance(value, tuple) else value}")
+    return " ".join(words)
+
+
 def page(measured: dict[str, list[Pair]], size: Size, options: Options) -> str:
     """All that a run has to say."""
     header = ["", "once, s", "each epoch, s", f"ratio (bar: {_BAR})", "once", "each epoch", "difference", ""]
@@ -254,11 +275,11 @@ def page(measured: dict[str, list[Pair]], size: Size, options: Options) -> str:
             ]
         )
     return _PAGE.format(
-        command=f"python benchmarks/probe_once.py {'--quick' if options.quick else _SAVED}",
+        command=f"python benchmarks/probe_once.py {said(options)}",
         machine=machine(options.threads),
         table=markdown([header, *body]),
         depth=size.depth,
-        steps=size.steps,
+        trained=f"trained by `rq` for {size.steps} steps" if size.steps else "random as in its column None",
         seeds=options.seeds,
         rows=size.rows,
         epochs=size.epochs,
