@@ -6,6 +6,7 @@ import os
 from typing import Literal
 
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.strategies.ddp import DDPStrategy
 
 from randquant.device import find_device
@@ -37,7 +38,8 @@ def launch(device_name: Device, precision_name: Precision, batch: int) -> Fabric
     device = find_device(device_name)
     precision = _PRECISION[precision_name]
     if not under_torchrun():
-        return Fabric(accelerator=device.type, devices=1, precision=precision)
+        # Of a process by itself, whatever a cluster's manager says of the job it is in.
+        return Fabric(accelerator=device.type, devices=1, precision=precision, plugins=LightningEnvironment())
     local, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
     if batch % everywhere or batch < 2 * everywhere:
         raise UserError(

@@ -9,6 +9,7 @@ from randquant.settings.choices import (
     Precision,
     Protocol,
     Schedule,
+    Submit,
     Suite,
 )
 from randquant.settings.choose import ChooseSettings
@@ -40,5 +41,6 @@ __all__ = [
     "Precision",
     "Protocol",
     "Schedule",
+    "Submit",
     "Suite",
 ]

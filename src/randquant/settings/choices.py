@@ -22,6 +22,7 @@ Decay = Literal["all", "matrices"]
 Logger = Literal["tensorboard", "wandb"]
 Protocol = Literal["default", "dabs"]
 Suite = Literal["mini", "dabs"]
+Submit = Literal["no", "local", "slurm"]
 DataAction = Literal["list", "info", "get", "check", "pack"]
 
 
