@@ -39,6 +39,12 @@ def test_pixels_can_be_read_and_a_constant_cannot() -> None:
     assert blind["knn_accuracy"] < 0.2
 
 
+def test_features_that_are_no_numbers_are_counted() -> None:
+    few = DIGITS.held("train").take(torch.arange(2)).inputs
+    encoder = ForeignEncoder(Flat(torch.nan), DIGITS.spec, few)
+    assert monitor(encoder, DIGITS, seed=0) == {"monitor": "digits", "not_finite": len(DIGITS.held("train").ids)}
+
+
 def test_the_test_part_is_never_looked_at() -> None:
     encoder = make_encoder(DIGITS.spec, SMALL, seed=0).train()
     alone = dataclasses.replace(DIGITS, parts={"train": DIGITS.held("train")})

@@ -47,10 +47,13 @@ def monitor(encoder: Encoder, dataset: Dataset, seed: int) -> dict[str, Any]:
         seed: names the samples that are looked at, and the cut.
 
     Returns:
-        `monitor`, the set's name, `knn_accuracy` and `linear_accuracy`; for metrics.jsonl.
+        `monitor`, the set's name, `knn_accuracy` and `linear_accuracy`; for metrics.jsonl. Where features hold NaN or
+        infinite values, `not_finite` in place of the two: of how many samples.
     """
     samples = _looked_at(dataset, seed)
     features, labels = extract(encoder, samples), labels_of(samples)
+    if bad := int((~np.isfinite(features).all(axis=1)).sum()):
+        return {"monitor": dataset.name, "not_finite": bad}
     taught, tried = cut(labels, seed)
     voted, read = accuracies(features[taught], labels[taught], features[tried], labels[tried])
     return {"monitor": dataset.name, "knn_accuracy": voted, "linear_accuracy": read}
