@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import resource
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from killed import stored_digits
-from randquant import cli
+from randquant import cli, world
 from randquant.data import Batch, Dataset, open_data
 from randquant.data.fingerprint import PROBED, fingerprint
 from randquant.errors import UserError
-from randquant.pretrain import loop, train
+from randquant.pretrain import display, loop, train
+from randquant.pretrain.checks import check_samples
 from randquant.run import Run
 from randquant.settings import PretrainSettings
 from randquant.spec import Grid, Spec, Table, Tokens
@@ -262,9 +265,6 @@ def test_bad_data_are_one_line_and_leave_nothing(told: str, tmp_path: Path) -> N
 
 
 def test_a_batch_that_cannot_be_shared_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from randquant import world
-    from randquant.pretrain.checks import check_samples
-
     monkeypatch.setattr(world, "size", lambda: 2)
     for batch in (9, 2):
         with pytest.raises(UserError, match=f"^batch: got {batch} for 2 processes, must be a multiple of that, and 2"):
@@ -301,10 +301,105 @@ def test_a_missing_compiler_is_one_line(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("PATH", str(tmp_path))
     assert cli.main(words) == 2
     assert capfd.readouterr().err == (
-        "randquant: error: compile: the C++ compiler g++ is not here; install it, name another one by CXX, or leave "
+        "randquant: error: compile: no C++ compiler is here, such as g++; install one, name it by CXX, or leave "
         "--compile out\n"
     )
     monkeypatch.setenv("CXX", "my++")
     assert cli.main(words) == 2
-    assert "the C++ compiler my++ is not here" in capfd.readouterr().err
+    assert "no C++ compiler is here, such as my++;" in capfd.readouterr().err
     assert not any(tmp_path.iterdir())
+
+
+# The command line.
+
+
+def holed(dataset: Dataset, value: float) -> Dataset:
+    """The digits with one number replaced."""
+    values = dataset.held("train").inputs[0].clone()
+    values[5, 0, 2, 2] = value
+    return changed(dataset, inputs=(values,))
+
+
+FLAT = changed(DIGITS, inputs=(torch.full((901, 1, 8, 8), 0.5),))
+UNLABELLED = replace(DIGITS, spec=replace(DIGITS.spec, target=None))
+TYPED: dict[str, tuple[str, Dataset]] = {
+    "--batch 1": ("batch: got 1, must be at least 2", DIGITS),
+    "--batch 902": ("batch: got 902, must be at most the 901 training samples", DIGITS),
+    "--seed 0": ("data: input 0 holds NaN or infinite values in 1 of 901 samples, first in", holed(DIGITS, torch.nan)),
+    "--seed 1": ("data: input 0 holds NaN or infinite values in 1 of 901 samples, first in", holed(DIGITS, torch.inf)),
+    "--seed 2": ("data: input 0 has the same value in all samples in its channel 0; it says nothing", FLAT),
+    "--monitors unlabelled": ("monitor: digits has no labels; give a data set whose target is a class", UNLABELLED),
+    "--method rq+rq": ("method: got 'rq+rq', must name each partner once", DIGITS),
+    "--method byol": ("method: byol compares two views, so it needs a partner before it, such as rq+byol", DIGITS),
+    "--logger tensorboard --method crop --crop-smallest 1": ("method: a view equals its input", DIGITS),
+    "--resume": ("run: {out} does not exist; give a folder that randquant pretrain --out has made", DIGITS),
+    "--stepps 3": ("unknown option --stepps of pretrain; did you mean --steps?", DIGITS),
+}
+
+
+def typed(words: str, out: Path) -> int:
+    return cli.main(f"pretrain digits --out {out} --device cpu --quiet --depth 1 --width 16 {words}".split())
+
+
+@pytest.mark.parametrize("words", TYPED)
+def test_what_is_typed_wrong_is_one_line_and_leaves_nothing(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    told, dataset = TYPED[words]
+    monkeypatch.setattr(loop, "open_data", lambda *_, **__: dataset)
+    assert typed(words, tmp_path / "run") == 2
+    out, said = capfd.readouterr()
+    assert out == ""
+    assert said.startswith(f"randquant: error: {told.format(out=tmp_path / 'run')}")
+    assert said.count("\n") == 1
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_run_of_another_version_is_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    assert typed("--steps 1", out) == 0
+    config = json.loads((out / "config.json").read_text())
+    config["versions"]["randquant"] = "99.0.0"
+    (out / "config.json").write_text(json.dumps(config))
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    capfd.readouterr()
+    assert typed("--steps 1 --resume", out) == 2
+    said = capfd.readouterr().err
+    assert said.startswith(f"randquant: error: run: {out} was made by randquant 99.0.0, and this is ")
+    assert said.count("\n") == 1
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_disk_that_fills_up_costs_only_the_steps_since_the_last_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A limit on the size of files stands in for the disk's."""
+    words = "--steps 8 --save-every 2 --log-every 1"
+    assert typed(words, tmp_path / "whole") == 0
+    out, show, before = tmp_path / "run", display.Display.show, resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def filling(shown: display.Display, done: int, loss: float) -> None:
+        show(shown, done, loss)
+        if done == 5:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+
+    monkeypatch.setattr(display.Display, "show", filling)
+    capfd.readouterr()
+    try:
+        assert typed(words, out) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = capfd.readouterr().err
+    assert said.startswith(f"randquant: error: out: {out} cannot be written (File too large); make room there")
+    assert said.count("\n") == 1
+    assert saved_steps(out) == [2, 4]
+    monkeypatch.undo()
+    assert typed(f"{words} --resume", out) == 0
+    assert (out / "encoder.safetensors").read_bytes() == (tmp_path / "whole" / "encoder.safetensors").read_bytes()
+
+
+def test_states_are_saved_by_the_clock_too(tmp_path: Path) -> None:
+    train(few(tmp_path / "run", steps=5, save_minutes=1e-9, keep=3), waves())
+    assert saved_steps(tmp_path / "run") == [3, 4, 5]
+    train(few(tmp_path / "slow", steps=5), waves())
+    assert saved_steps(tmp_path / "slow") == [5]

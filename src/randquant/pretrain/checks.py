@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+
+import torch
 
 from randquant import world
 from randquant.data import Batch, Dataset, Samples
@@ -54,17 +57,21 @@ def check_samples(samples: Samples, spec: Spec, settings: PretrainSettings) -> N
         _check_channels(samples)
 
 
-def check_compiler() -> None:
-    """Refuse to compile where torch would find no compiler.
+def check_compiler(device: torch.device) -> None:
+    """Refuse to compile where torch would find no compiler: C++ for the CPU, C for what starts kernels on a GPU.
 
     Raises:
         UserError: there is none.
     """
-    named = os.environ.get("CXX")
-    if not shutil.which(named or "g++"):
+    variable, language = ("CC", "C") if device.type == "cuda" else ("CXX", "C++")
+    if variable in os.environ:
+        names = [os.environ[variable]]
+    else:
+        names = ["gcc", "clang"] if language == "C" else ["clang++" if sys.platform == "darwin" else "g++"]
+    if not any(map(shutil.which, names)):
         raise UserError(
-            f"compile: the C++ compiler {named or 'g++'} is not here; install it, name another one by CXX, or leave "
-            "--compile out"
+            f"compile: no {language} compiler is here, such as {names[0]}; install one, name it by {variable}, or "
+            "leave --compile out"
         )
 
 

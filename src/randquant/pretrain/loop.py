@@ -121,7 +121,7 @@ def train(
             for one in monitors:
                 check_labels(one, dataset.spec, settings.seed)
             if settings.compile:
-                check_compiler()
+                check_compiler(fabric.device)
             encoder = _encoder(settings, dataset, module)
             method = _method(settings, encoder)
             if world.size() > 1:
