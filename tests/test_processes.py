@@ -168,7 +168,7 @@ def test_unused_parameters_are_named_and_train_as_in_one_process(
     module = Spare()
     one = pretrain(few_digits(), encoder=module, out=tmp_path / "one", **SPARE)
     assert caplog.messages == [
-        "the encoder's spare.weight, spare.bias had no part in the first step; unused, they stay as they are"
+        "the encoder's spare.weight, spare.bias had no part in the first step, so it left them alone"
     ]
     both = Run.open(refused[0] / "spare")
     for step, loss in losses(one).items():

@@ -144,8 +144,8 @@ def train(
         parts = {"encoder": encoder, "method": method, "optimizer": optimizer, "precision": fabric.strategy.precision}
         first, seconds = 0, 0.0
         window: list[dict[str, float]] = []  # the metrics of the steps since the last line
-        if settings.resume and run.has_state():
-            with world.agreement(fabric.device):
+        with world.agreement(fabric.device):
+            if settings.resume and run.has_state():
                 first, seconds, window = run.restore(parts, ("step", "seconds", "window"))
         loggers = None
         with world.agreement(fabric.device):
@@ -165,18 +165,9 @@ def train(
                 state |= {name: part.state_dict() for name, part in parts.items()}
                 run.save_state(state, step, keep=settings.keep)
 
-        batches = closing.enter_context(
-            contextlib.closing(
-                feed(
-                    samples,
-                    fabric.device,
-                    seed=settings.seed,
-                    batch=settings.batch,
-                    workers=settings.workers,
-                    first=first * settings.accumulate,
-                )
-            )
-        )
+        order = {"seed": settings.seed, "batch": settings.batch, "first": first * settings.accumulate}
+        source = feed(samples, fabric.device, workers=settings.workers, **order)
+        batches = closing.enter_context(contextlib.closing(source))
         with world.agreement(fabric.device):
             shown = taken(samples, torch.arange(min(WATCHED, len(samples.ids)))).to(fabric.device)
         started = last_line = last_save = time.monotonic()
@@ -202,9 +193,7 @@ def train(
                 for name, value in {"loss": loss.value.detach(), **loss.metrics}.items():
                     summed[name] = summed.get(name, 0) + value / settings.accumulate
             if step == first and fabric.is_global_zero and (unused := _unused(encoder)):
-                _log.warning(
-                    f"the encoder's {', '.join(unused)} had no part in the first step; unused, they stay as they are"
-                )
+                _log.warning(f"the encoder's {', '.join(unused)} had no part in the first step, so it left them alone")
             norm = fabric.clip_gradients(
                 training, optimizer, max_norm=settings.clip or math.inf, error_if_nonfinite=False
             )
@@ -212,14 +201,15 @@ def train(
             values["gradient_norm"] = float(cast(torch.Tensor, norm))
             # Mixed precision with 16 bits skips steps whose gradient overflows, so there the loss alone tells.
             if not math.isfinite(values["loss"] if settings.precision == "16" else sum(values.values())):
-                sound = _is_finite(encoder) and _is_finite(method)  # batch norms have seen the bad batch already
-                if sound:
-                    save(step)
-                raise UserError(
-                    f"learning_rate: the loss became {values['loss']} at step {step + 1} with {rate:g}; the "
-                    f"{'state before it' if sound else 'last sound state'} is saved in {run.path}; "
-                    "start anew with a smaller one"
-                )
+                with world.agreement(fabric.device):
+                    sound = _is_finite(encoder) and _is_finite(method)  # batch norms have seen the bad batch already
+                    if sound:
+                        save(step)
+                    raise UserError(
+                        f"learning_rate: the loss became {values['loss']} at step {step + 1} with {rate:g}; the "
+                        f"{'state before it' if sound else 'last sound state'} is saved in {run.path}; "
+                        "start anew with a smaller one"
+                    )
             optimizer.step()
             optimizer.zero_grad()
 
@@ -266,7 +256,7 @@ def _encoder(settings: PretrainSettings, dataset: Dataset, module: nn.Module | N
     """The user's own module, or a transformer with random weights."""
     if module is None:
         return make_encoder(dataset.spec, settings.encoder, settings.seed)
-    few = dataset.parts["train"].take(torch.arange(2))
+    few = taken(dataset.parts["train"], torch.arange(2))
     return ForeignEncoder(module, dataset.spec, few.inputs)
 
 
