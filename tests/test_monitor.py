@@ -64,6 +64,6 @@ def test_what_cannot_be_tried_is_said_in_one_line() -> None:
         "too few samples": Spec((grid,), Target("class", 3)),
     }
     for told, spec in cases.items():
-        with pytest.raises(UserError, match=f"^monitor: mine has [^\n]*{told}"):
+        with pytest.raises(UserError, match=f"^monitors: mine has [^\n]*{told}"):
             check_labels(Dataset("mine", spec, {"train": samples}), DIGITS.spec, seed=0)
     check_labels(DIGITS, DIGITS.spec, seed=0)

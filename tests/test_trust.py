@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,10 +68,10 @@ def test_other_samples_of_the_same_name_are_refused(tmp_path: Path) -> None:
         "waves", Spec((Grid(2, (15,), (3,)),)), {"train": Batch(torch.arange(24), (torch.rand(24, 2, 15),))}
     )
     cases = {
-        "got 23 for samples, but it was started with 24": waves(23),
+        "got 23 samples, but it was started with 24": waves(23),
         "got samples with other values than": changed(waves(), inputs=(other,)),
         "got samples with other ids than": changed(waves(), ids=torch.arange(24) + 1),
-        r"got \['float32 \(2, 15\)'\] for inputs, but it was started with \['float32 \(2, 12\)'\]": longer,
+        r"got inputs float32 \(2, 15\), but it was started with float32 \(2, 12\)": longer,
     }
     for told, dataset in cases.items():
         with pytest.raises(UserError, match=rf"^data: {told}[^;]*; {given.out} can only be resumed unchanged$"):
@@ -178,6 +180,25 @@ class Normed(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         out: Tensor = self.layers(pixels)
         return out
+
+
+class Deadly(OnDisk):
+    """Digits in a file; the worker that reads one of them is killed, as the system does it where memory runs out."""
+
+    def take(self, rows: Tensor) -> Batch:
+        if (rows == 700).any():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().take(rows)
+
+
+def test_a_worker_that_is_killed_is_one_line(tmp_path: Path) -> None:
+    stored = stored_digits(tmp_path).parts["train"]
+    assert isinstance(stored, OnDisk)
+    data = replace(DIGITS, parts={"train": Deadly(stored.path, stored.ids)})
+    with pytest.raises(
+        UserError, match=r"^workers: a process that reads samples has ended \([^\n]*\); [^\n]*--resume$"
+    ):
+        train(settings(tmp_path / "run", workers=1, save_every=1), data)
 
 
 # A start that fails.
@@ -328,7 +349,7 @@ TYPED: dict[str, tuple[str, Dataset]] = {
     "--seed 0": ("data: input 0 holds NaN or infinite values in 1 of 901 samples, first in", holed(DIGITS, torch.nan)),
     "--seed 1": ("data: input 0 holds NaN or infinite values in 1 of 901 samples, first in", holed(DIGITS, torch.inf)),
     "--seed 2": ("data: input 0 has the same value in all samples in its channel 0; it says nothing", FLAT),
-    "--monitors unlabelled": ("monitor: digits has no labels; give a data set whose target is a class", UNLABELLED),
+    "--monitors unlabelled": ("monitors: digits has no labels; give a data set whose target is a class", UNLABELLED),
     "--method rq+rq": ("method: got 'rq+rq', must name each partner once", DIGITS),
     "--method byol": ("method: byol compares two views, so it needs a partner before it, such as rq+byol", DIGITS),
     "--logger tensorboard --method crop --crop-smallest 1": ("method: a view equals its input", DIGITS),

@@ -60,6 +60,7 @@ def test_what_is_no_number_is_no_collapse(value: float) -> None:
 
 
 def test_a_batch_norm_that_remembers_no_numbers_is_no_collapse() -> None:
+    torch.manual_seed(0)
     encoder = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64, affine=False), nn.Linear(64, 8))
     foreign = ForeignEncoder(encoder, DIGITS.spec, TRAIN.take(slice(2)).inputs)
     assert sentence(watch(foreign, TRAIN)) is None

@@ -86,10 +86,21 @@ def _next(reading: Iterator[Batch | UserError]) -> Batch:
     try:
         read = next(reading)
     except RuntimeError as error:
-        raise UserError(f"workers: a process that reads samples has ended ({' '.join(str(error).split())})") from error
+        raise worker_ended(error) or error from error
     if isinstance(read, UserError):
         raise read
     return read
+
+
+def worker_ended(error: RuntimeError) -> UserError | None:
+    """The end of a worker process in one line, if that is the error. torch raises it wherever this process is then."""
+    told = " ".join(str(error).split())
+    if "DataLoader worker" not in told:
+        return None
+    return UserError(
+        f"workers: a process that reads samples has ended ({told}); if memory was short, take fewer --workers; go on "
+        "with --resume"
+    )
 
 
 def check_finite(batch: Batch) -> None:

@@ -32,10 +32,10 @@ def check_labels(dataset: Dataset, spec: Spec, seed: int) -> None:
     Raises:
         UserError: it has no classes, other inputs than the encoder, or too few samples.
     """
-    dataset.check_classes("monitor", spec)
+    dataset.check_classes("monitors", spec)
     labels = labels_of(_looked_at(dataset, seed))
     if len(np.unique(labels)) < 2 or np.bincount(labels).max() < VALIDATION:
-        raise UserError(f"monitor: {dataset.name} has too few samples, must have 2 classes, {VALIDATION} of one")
+        raise UserError(f"monitors: {dataset.name} has too few samples, must have 2 classes, {VALIDATION} of one")
 
 
 def monitor(encoder: Encoder, dataset: Dataset, seed: int) -> dict[str, Any]:

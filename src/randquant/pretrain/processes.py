@@ -15,6 +15,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from randquant import process, world
 from randquant.device import find_device
 from randquant.errors import ToldElsewhereError, UserError
+from randquant.pretrain.feed import worker_ended
 from randquant.settings import Device, Precision
 
 _PRECISION: dict[str, Literal["32-true", "bf16-mixed", "16-mixed"]] = {
@@ -72,20 +73,28 @@ def together() -> Iterator[None]:
     world.forget_errors()
     try:
         yield
-    except BaseException as problem:
-        if world.size() == 1 or isinstance(problem, ToldElsewhereError):
+    except BaseException as error:
+        problem = (isinstance(error, RuntimeError) and worker_ended(error)) or error
+        if world.size() > 1 and not isinstance(problem, ToldElsewhereError):
+            problem = _of_all(problem)
+        if problem is error:
             raise
-        if isinstance(problem, UserError):
-            found: UserError | None = world.announce(str(problem))
-        else:
-            found = world.announced()
-            if found is None and isinstance(problem, RuntimeError) and _LOST.search(str(problem)):
-                found = world.announce(
-                    "process: another process of this training has ended, so this one does; see what that one said, "
-                    "or what torchrun says of it, and go on with --resume"
-                )
-        if found is None:
-            raise
-        with contextlib.suppress(ValueError):  # elsewhere than in the main thread Python allows no handlers
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, to those that are left: they end by themselves
-        raise found from problem
+        raise problem from error
+
+
+def _of_all(problem: BaseException) -> BaseException:
+    """What this process raises when it ends by `problem`, which others may have met, or be ended by."""
+    if isinstance(problem, UserError):
+        found: UserError | None = world.announce(str(problem))
+    else:
+        found = world.announced()
+        if found is None and isinstance(problem, RuntimeError) and _LOST.search(str(problem)):
+            found = world.announce(
+                "process: another process of this training has ended, so this one does; see what that one said, or "
+                "what torchrun says of it, and go on with --resume"
+            )
+    if found is None:
+        return problem
+    with contextlib.suppress(ValueError):  # elsewhere than in the main thread Python allows no handlers
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, to those that are left: they end by themselves
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -59,11 +59,16 @@ def _other_samples(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterato
     differing = [name for name in now if before[name] != now[name]]
     if not differing:
         return
-    name = differing[0]
-    if name in ("ids", "values"):
-        yield f"data: got samples with other {name} than those it was started with"
+    if differing[0] == "samples":
+        yield f"data: got {now['samples']} samples, but it was started with {before['samples']}"
+    elif differing[0] == "inputs":
+        yield f"data: got inputs {_joined(now['inputs'])}, but it was started with {_joined(before['inputs'])}"
     else:
-        yield f"data: got {now[name]} for {name}, but it was started with {before[name]}"
+        yield f"data: got samples with other {differing[0]} than those it was started with"
+
+
+def _joined(inputs: Sequence[str]) -> str:
+    return " and ".join(inputs)
 
 
 def _single(settings: Mapping[str, Any], front: str = "") -> dict[str, Any]:
