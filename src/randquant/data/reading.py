@@ -16,16 +16,49 @@ from torch.utils.data import Dataset
 
 from randquant.data.batch import Batch, Samples
 from randquant.data.items import Items
+from randquant.errors import UserError
 
 
-class Reader(Dataset[Batch]):
-    """Gives whole batches: its index is a tensor of rows."""
+class Reader(Dataset[Batch | UserError]):
+    """Gives whole batches, or what is wrong with one sample: its index is a tensor of rows.
+
+    It raises nothing: a worker's exception would come back as the text of a traceback.
+    """
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
 
-    def __getitem__(self, rows: Tensor) -> Batch:
-        return self._samples.take(rows)
+    def __getitem__(self, rows: Tensor) -> Batch | UserError:
+        try:
+            return taken(self._samples, rows)
+        except UserError as problem:
+            return problem
+
+
+def taken(samples: Samples, rows: Tensor) -> Batch:
+    """The samples in these rows.
+
+    Raises:
+        UserError: one of them cannot be read, by its id.
+    """
+    try:
+        return samples.take(rows)
+    except Exception as error:  # every reader has errors of its own
+        which = _culprit(samples, rows)
+        if isinstance(error, UserError):  # which names the file
+            raise UserError(f"{error} ({which})") from error
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(f"data: {which} cannot be read ({told})") from error
+
+
+def _culprit(samples: Samples, rows: Tensor) -> str:
+    """The first sample that cannot be read alone."""
+    for row in rows:
+        try:
+            samples.take(row[None])
+        except Exception:  # noqa: BLE001 - as above; which one it is says who asks
+            return f"the sample with id {int(samples.ids[row])}"
+    return f"a batch of {len(rows)} samples"
 
 
 class Compact(Dataset[tuple[Tensor, ...]]):

@@ -19,6 +19,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from randquant import process
 from randquant.data import Dataset, open_data
 from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, make_encoder
 from randquant.errors import UserError
@@ -58,7 +59,7 @@ def finetune(
         UserError: the run, the data or the folder does not do, or a loss stopped being a number.
     """
     if under_torchrun():
-        raise UserError("finetune: one process is enough; start it without torchrun")
+        raise process.told_once(UserError("finetune: one process is enough; start it without torchrun"))
     dataset = dataset or open_data(settings.data)
     run = Run.open(settings.run)
     began = run.config["settings"]

@@ -68,7 +68,7 @@ def fit(classifier: Classifier, teaching: Batch, validation: Batch, settings: Fi
     Raises:
         UserError: the loss stopped being a number, also that of the last weights.
     """
-    fabric = launch(settings.device, settings.precision, settings.batch)
+    fabric = launch(settings.device, settings.precision)
     optimizer = torch.optim.AdamW(layer_groups(classifier.encoder, classifier.head, settings))
     model, optimizer = fabric.setup(classifier, optimizer)
     batches = feed(teaching, fabric.device, seed=settings.seed, batch=min(settings.batch, len(teaching.ids)))

@@ -52,14 +52,14 @@ def feed(
         first: how many batches were used before.
 
     Raises:
-        UserError: a batch that was read holds values that are not finite.
+        UserError: a sample cannot be read, or holds values that are not finite, on any process; a worker was killed.
     """
     if isinstance(samples, Batch):
         held = samples.to(device)
         for place in _places(held.ids, seed, batch, first):
             yield held.take(place.rows), Draws(seed, place.epoch, place.ids, place.part)
         return
-    loader: DataLoader[Batch] = DataLoader(
+    loader: DataLoader[Batch | UserError] = DataLoader(
         Reader(samples),
         sampler=_Endless(samples.ids, seed, batch, first),
         batch_size=None,  # a reader takes a whole batch at once
@@ -69,10 +69,38 @@ def feed(
         pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # the default one is not ours to draw from
     )
-    for place, read in zip(_places(samples.ids, seed, batch, first), loader, strict=True):
-        moved = read.to(device)
-        check_finite(moved)
+    reading = iter(loader)
+    for place in _places(samples.ids, seed, batch, first):
+        with world.agreement(device):
+            moved = _next(reading).to(device)
+            check_finite(moved)
         yield moved, Draws(seed, place.epoch, place.ids.to(device), place.part)
+
+
+def _next(reading: Iterator[Batch | UserError]) -> Batch:
+    """The next batch that was read.
+
+    Raises:
+        UserError: a sample in it cannot be read, or the process that read it has ended.
+    """
+    try:
+        read = next(reading)
+    except RuntimeError as error:
+        raise worker_ended(error) or error from error
+    if isinstance(read, UserError):
+        raise read
+    return read
+
+
+def worker_ended(error: RuntimeError) -> UserError | None:
+    """The end of a worker process in one line, if that is the error. torch raises it wherever this process is then."""
+    told = " ".join(str(error).split())
+    if "DataLoader worker" not in told:
+        return None
+    return UserError(
+        f"workers: a process that reads samples has ended ({told}); if memory was short, take fewer --workers; go on "
+        "with --resume"
+    )
 
 
 def check_finite(batch: Batch) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder
 from randquant.errors import UserError
 from randquant.run.files import read, replace, replace_json
+from randquant.run.fit import misfit
 from randquant.settings import EncoderSettings
 from randquant.spec import Spec
 
@@ -97,19 +98,10 @@ def _weights(folder: Path, module: nn.Module) -> dict[str, Tensor]:
     """What encoder.safetensors holds, which has the names and shapes that the module needs."""
     path = folder / "encoder.safetensors"
     weights = read(path, lambda path: safetensors.torch.load(path.read_bytes()))
-    there = {key: tuple(value.shape) for key, value in weights.items()}
-    here = {key: tuple(value.shape) for key, value in module.state_dict().items()}
-    for key in [*there, *here]:
-        if there.get(key) != here.get(key):
-            raise UserError(
-                f"run: {path} does not fit {_name(module)}: it has {_told(key, there)}, the module {_told(key, here)}"
-            )
+    if told := misfit(weights, module.state_dict()):
+        raise UserError(f"run: {path} does not fit {_name(module)}: {told}")
     return weights
 
 
 def _name(module: nn.Module) -> str:
     return f"{type(module).__module__}.{type(module).__qualname__}"
-
-
-def _told(key: str, shapes: dict[str, tuple[int, ...]]) -> str:
-    return f"{key} of shape {shapes[key]}" if key in shapes else f"no {key}"

@@ -25,7 +25,7 @@ from randquant.settings.encoder import BENCHMARK_ENCODER, EncoderSettings
 from randquant.settings.method import MethodSettings
 
 WITHOUT_EFFECT = (  # on the trained encoder
-    "out", "workers", "log_every", "watch_every", "save_every", "save_minutes", "keep", "monitor", "logger",
+    "out", "workers", "log_every", "watch_every", "save_every", "save_minutes", "keep", "monitors", "logger",
     "resume", "quiet",
 )  # fmt: skip
 
@@ -81,7 +81,7 @@ class PretrainSettings:
     """Compile the encoder's blocks, which takes a minute and needs a C++ compiler."""
     workers: int = 2
     """Processes that read samples from files; data in memory needs none."""
-    monitor: tuple[str, ...] = ()
+    monitors: tuple[str, ...] = ()
     """Labelled data sets on which neighbours and a linear head are tried while the encoder trains."""
     logger: tuple[Logger, ...] = ()
     """Where metrics go beside metrics.jsonl: tensorboard, wandb."""
@@ -135,7 +135,7 @@ class PretrainSettings:
         plain["out"] = Path(plain["out"])
         plain["encoder"] = EncoderSettings(**plain["encoder"])
         plain["method_details"] = MethodSettings(**plain["method_details"])
-        plain |= {name: tuple(plain[name]) for name in ("monitor", "logger")}  # JSON gives lists
+        plain |= {name: tuple(plain[name]) for name in ("monitors", "logger")}  # JSON gives lists
         return cls(**plain)
 
 
