@@ -7,6 +7,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 from randquant.errors import UserError
 
 Pooling = Literal["masked", "all"]
+Stem = Literal["published", "small"]
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["32", "bf16", "16"]
 Schedule = Literal["constant", "cosine"]
