@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import threading
 from multiprocessing.context import BaseContext
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,6 +17,8 @@ from torch.utils.data import Dataset
 
 from randquant.data.batch import Batch, Samples
 from randquant.data.items import Items
+from randquant.data.photographs import Photographs
+from randquant.quantize.draw import Draws
 
 
 class Reader(Dataset[Batch]):
@@ -26,6 +29,29 @@ class Reader(Dataset[Batch]):
 
     def __getitem__(self, rows: Tensor) -> Batch:
         return self._samples.take(rows)
+
+
+class Cut(NamedTuple):
+    """How photographs are cut where they are read.
+
+    Attributes:
+        views: crops of each.
+        area: the smallest share of a picture's area.
+    """
+
+    views: int
+    area: float
+
+
+class Cutter(Dataset[Batch]):
+    """Gives whole batches of crops: its index is what the crops' numbers follow from, and the rows."""
+
+    def __init__(self, samples: Photographs, cut: Cut) -> None:
+        self._samples, self._cut = samples, cut
+
+    def __getitem__(self, place: tuple[int, int, Tensor, slice, Tensor]) -> Batch:
+        seed, epoch, ids, part, rows = place
+        return self._samples.cut(rows, Draws(seed, epoch, ids, part), self._cut.views, self._cut.area)
 
 
 class Compact(Dataset[tuple[Tensor, ...]]):

@@ -17,9 +17,10 @@ from torch import nn
 
 from randquant import world
 from randquant.data import Batch, Dataset, Samples, open_data
+from randquant.data.reading import Cut
 from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, make_encoder
 from randquant.errors import UserError
-from randquant.methods import UNTRAINED, Loss, Method, make_method
+from randquant.methods import UNTRAINED, Loss, Method, crops, make_method
 from randquant.methods.batch_norm import share_batch_norms
 from randquant.pretrain.display import Display
 from randquant.pretrain.feed import check_finite, feed
@@ -162,6 +163,7 @@ def train(
                     batch=settings.batch,
                     workers=settings.workers,
                     first=first * settings.accumulate,
+                    cut=Cut(2, settings.method_details.crop_area) if crops(settings.method) else None,
                 )
             )
         )
