@@ -36,6 +36,7 @@ from randquant.settings import (
     Protocol,
     QuickstartSettings,
     ReportSettings,
+    SuperviseSettings,
     defaults_of,
 )
 
@@ -54,6 +55,7 @@ COMMANDS = {
     "probe": Command(ProbeSettings, "probe", "probe"),
     "finetune": Command(FinetuneSettings, "finetune", "finetune"),
     "choose": Command(ChooseSettings, "bench", "choose"),
+    "supervise": Command(SuperviseSettings, "supervise", "supervise"),
     "bench": Command(BenchSettings, "bench", "bench"),
     "report": Command(ReportSettings, "report", "report"),
     "data": Command(DataSettings, "data.command", "data"),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from randquant.data import Batch
+from randquant.data import Batch, Samples
 from randquant.encoder import Encoder
 from randquant.errors import UserError
 from randquant.finetune.layers import layer_groups
@@ -124,7 +124,7 @@ def _check(loss: float, step: int, settings: FinetuneSettings) -> None:
         )
 
 
-def judge(classifier: Classifier, samples: Batch) -> tuple[float, float]:
+def judge(classifier: Classifier, samples: Samples) -> tuple[float, float]:
     """The share of labelled samples that are named right, and their mean loss."""
     assert samples.target is not None
     logits = torch.from_numpy(extract(classifier, samples))  # [N, classes]

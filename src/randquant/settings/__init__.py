@@ -20,6 +20,7 @@ from randquant.settings.pretrain import DABS, WITHOUT_EFFECT, PretrainSettings, 
 from randquant.settings.probe import ProbeSettings
 from randquant.settings.quickstart import QuickstartSettings
 from randquant.settings.report import ReportSettings
+from randquant.settings.supervise import SuperviseSettings
 
 __all__ = [
     "EncoderSettings",
@@ -32,6 +33,7 @@ __all__ = [
     "ProbeSettings",
     "DataSettings",
     "FinetuneSettings",
+    "SuperviseSettings",
     "QuickstartSettings",
     "BenchSettings",
     "ChooseSettings",
