@@ -1,4 +1,4 @@
-"""supervise: torchvision's first recipe at full size, on the meta device; a small training, stopped and gone on with."""
+"""supervise: torchvision's first recipe at full size, on the meta device; a small training, stopped and resumed."""
 
 from __future__ import annotations
 
