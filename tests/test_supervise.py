@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from folders import stripes
-from randquant import supervise as room
 from randquant.data import Batch, Dataset
 from randquant.data.photographs import open_photographs
 from randquant.encoder import build_encoder
@@ -20,7 +19,8 @@ from randquant.quantize.draw import Draws
 from randquant.run import Run
 from randquant.settings import EncoderSettings, SuperviseSettings
 from randquant.spec import Grid, Spec, Target
-from randquant.supervise import make_chain, make_optimizer, set_rate, supervise
+from randquant.supervise import supervise, training
+from randquant.supervise.training import make_chain, make_optimizer, set_rate
 
 IMAGENET = Spec((Grid(3, (224, 224), (16, 16)),), Target("class", 1000))
 NOWHERE: Any = {}
@@ -101,7 +101,7 @@ def test_stopped_and_gone_on_with_equals_uninterrupted(
         return 0.0, 0.0
 
     with monkeypatch.context() as patched:
-        patched.setattr(room, "judge", stop)
+        patched.setattr(training, "judge", stop)
         with pytest.raises(KeyboardInterrupt):
             supervise(small(folder, tmp_path / "stopped", augment=augment))
     resumed = supervise(small(folder, tmp_path / "stopped", augment=augment, resume=True))

@@ -35,6 +35,7 @@ from randquant.settings import (
     ProbeSettings,
     Protocol,
     QuickstartSettings,
+    RecipeSettings,
     ReportSettings,
     SuperviseSettings,
     defaults_of,
@@ -58,6 +59,7 @@ COMMANDS = {
     "supervise": Command(SuperviseSettings, "supervise", "supervise"),
     "bench": Command(BenchSettings, "bench", "bench"),
     "report": Command(ReportSettings, "report", "report"),
+    "recipe": Command(RecipeSettings, "recipes", "recipe"),
     "data": Command(DataSettings, "data.command", "data"),
 }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from randquant.recipes.recipe import Recipe
+from randquant.recipes.experiment import Experiment
 from randquant.settings import EncoderSettings, MethodSettings
 
 RESNET50 = EncoderSettings(backbone="resnet50", zero_init_residual=True)
@@ -31,10 +31,10 @@ _NO_FLIP = "whether views were mirrored is not published: no, as in the printed 
 _REST = "an incomplete last batch of an epoch is left out, as in the published code"
 
 
-def _moco(name: str, title: str, method: str, epochs: int, expected: float, source: str, *chosen: str) -> Recipe:
+def _moco(name: str, title: str, method: str, epochs: int, expected: float, source: str, *chosen: str) -> Experiment:
     base, decay, momentum = MOCO[epochs]
     details = MethodSettings(hidden=4096, projection=256, temperature=1.0, momentum=momentum, crop_area=0.2, bins=8)
-    return Recipe(
+    return Experiment(
         name=name,
         title=title,
         method=method,
@@ -54,7 +54,9 @@ def _moco(name: str, title: str, method: str, epochs: int, expected: float, sour
     )
 
 
-def _kin(name: str, title: str, source: str, expected: float, options: dict[str, Any], **changes: Any) -> list[Recipe]:
+def _kin(
+    name: str, title: str, source: str, expected: float, options: dict[str, Any], **changes: Any
+) -> list[Experiment]:
     """A method with its own views, with RQ after them, and with crop and RQ instead of them."""
     views = (
         (name, title, f"full+{name}", expected, ()),
@@ -62,7 +64,7 @@ def _kin(name: str, title: str, source: str, expected: float, options: dict[str,
         (f"{name}-crop-rq", f"{title}, views of crop and RQ", f"rrc+rq+{name}", None, (*_UNKNOWN_RQ[:1], _NO_FLIP)),
     )
     return [
-        Recipe(
+        Experiment(
             name=f"{called}-100",
             title=told,
             method=method,
@@ -135,8 +137,8 @@ _SUPERVISED: dict[str, Any] = {
 }
 
 
-def _supervised(name: str, title: str, method: str, expected: float, *chosen: str) -> Recipe:
-    return Recipe(
+def _supervised(name: str, title: str, method: str, expected: float, *chosen: str) -> Experiment:
+    return Experiment(
         name=name,
         title=title,
         kind="supervise",
@@ -153,8 +155,8 @@ def _supervised(name: str, title: str, method: str, expected: float, *chosen: st
     )
 
 
-def _verify(name: str, trained: Recipe) -> Recipe:
-    return Recipe(
+def _verify(name: str, trained: Experiment) -> Experiment:
+    return Experiment(
         name=name,
         title=f"the published weights of {trained.name}: linear probe and neighbours",
         kind="verify",
@@ -194,8 +196,8 @@ _CIFAR = {
 }
 
 
-def _cifar(name: str, method: str) -> Recipe:
-    return Recipe(
+def _cifar(name: str, method: str) -> Experiment:
+    return Experiment(
         name=f"cifar10-{name}",
         title=f"one GPU, a day: MoCo v3 with ResNet-18 on CIFAR-10, {method}",
         method=method,
@@ -213,7 +215,7 @@ def _cifar(name: str, method: str) -> Recipe:
     )
 
 
-RECIPES: dict[str, Recipe] = {
+EXPERIMENTS: dict[str, Experiment] = {
     one.name: one
     for one in (
         *(

@@ -104,7 +104,7 @@ def supervise(settings: SuperviseSettings, dataset: Dataset | None = None) -> Ru
             line |= {"loss": mean, "learning_rate": rate}
             if fabric.is_global_zero:
                 if "test" in dataset.parts:
-                    line["test_accuracy"], _ = judge(classifier, dataset.parts["test"])
+                    line["test_accuracy"], _ = judge(classifier, dataset.parts["test"], settings.workers)
                 run.log({**line, "seconds": time.monotonic() - started})
                 run.save_encoder(encoder)
                 state = {name: part.state_dict() for name, part in parts.items()}

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from randquant.settings import EncoderSettings, MethodSettings, PretrainSettings, SuperviseSettings
+from randquant.settings.choices import Scale
 
-Scale = Literal["full", "tiny"]
 IMAGENET = 1_281_167  # training photographs
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Experiment:
     """A named experiment.
 
     Attributes:
@@ -47,6 +47,28 @@ class Recipe:
     source: str = ""
     chosen: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=dict)
+
+    def page(self) -> str:
+        """What `randquant recipe show` prints."""
+        expected = "no figure: nobody has published this row" if self.expected is None else f"{self.expected} %"
+        figure = "" if self.expected is None else f": {self.expected}"
+        command = f"recipe run {self.name} --data FOLDER --out DIR{' --weights FILE' * (self.kind == 'verify')}"
+        lines = [
+            f"{self.title[0].upper()}{self.title[1:]}, {self.epochs} epochs{figure}.",
+            "",
+            f"Command:  randquant {command}",
+            *([f"          torchrun --nnodes 2 --nproc-per-node 8 -m randquant {command}"] * (self.batch > 2048)),
+            f"Hardware: {self.hardware}",
+            f"Batch:    {self.batch}",
+            f"Schedule: {self.epochs} epochs{f', {self.warmup} of them warm-up' if self.warmup else ''}",
+            f"Views:    {self.method}" if self.method else "Views:    those of the published training",
+            f"Measure:  {self.measure}",
+            f"Expected: {expected}{f' (published: {self.source})' if self.expected is not None else ''}",
+            *(f"Chosen:   {one}" for one in self.chosen),
+            "",
+            "--scale tiny runs the same code on any small folder of photographs; only sizes are others.",
+        ]
+        return "\n".join(lines)
 
     def pretraining(
         self, data: str, out: Path, samples: int, *, scale: Scale = "full", seed: int = 0

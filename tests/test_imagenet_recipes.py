@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -10,13 +11,16 @@ import pytest
 import torch
 from torch import nn
 
-from randquant.encoder import build_encoder
+from folders import stripes
+from randquant.encoder import VisionBackbone, build_encoder, make_encoder
+from randquant.errors import UserError
 from randquant.methods import Method, make_method
 from randquant.pretrain.lars import LARS
 from randquant.pretrain.optimizers import make_optimizer, set_rate
 from randquant.recipes import RECIPES
-from randquant.recipes.recipe import IMAGENET
-from randquant.settings import PretrainSettings
+from randquant.recipes.experiment import IMAGENET
+from randquant.recipes.imagenet import EXPERIMENTS
+from randquant.settings import EncoderSettings, PretrainSettings, RecipeSettings, SuperviseSettings
 from randquant.spec import Grid, Spec
 
 SPEC = Spec((Grid(3, (224, 224), (16, 16)),))
@@ -32,7 +36,7 @@ class Built(NamedTuple):
 
 def build(name: str) -> Built:
     """All of a training at full size, on the meta device."""
-    settings = RECIPES[name].pretraining("imagenet", Path("nowhere"), IMAGENET)
+    settings = EXPERIMENTS[name].pretraining("imagenet", Path("nowhere"), IMAGENET)
     with torch.device("meta"):
         encoder = build_encoder(SPEC, settings.encoder)
         method = make_method(settings.method, encoder, settings.method_details)
@@ -58,7 +62,7 @@ def shape(head: nn.Sequential) -> list[tuple[Any, ...]]:
 
 
 def test_the_published_figures_are_all_there() -> None:
-    figures = {name: one.expected for name, one in RECIPES.items() if one.expected is not None}
+    figures = {name: one.expected for name, one in EXPERIMENTS.items() if one.expected is not None}
     assert figures == {
         "mocov3-100": 68.9,
         "mocov3-300": 72.8,
@@ -78,7 +82,7 @@ def test_the_published_figures_are_all_there() -> None:
         "verify-crop-rq-300": 71.6,
         "verify-crop-rq-800": 72.1,
     }
-    for name, one in RECIPES.items():
+    for name, one in EXPERIMENTS.items():
         assert name == one.name
         assert one.chosen or one.expected is not None
         assert "\n" not in one.title
@@ -147,7 +151,7 @@ def test_lars_takes_all_that_is_trained_once() -> None:
 
 def test_the_residual_blocks_start_as_the_identity() -> None:
     for name, zero in (("mocov3-crop-rq-100", True), ("simsiam-100", True), ("supervised", False)):
-        encoder = build_encoder(SPEC, RECIPES[name].options["encoder"])
+        encoder = build_encoder(SPEC, EXPERIMENTS[name].options["encoder"])
         last = [one.bn3 for one in encoder.modules() if type(one).__name__ == "Bottleneck"]
         assert len(last) == 16
         assert all(bool((one.weight == (0 if zero else 1)).all()) for one in last)
@@ -155,7 +159,7 @@ def test_the_residual_blocks_start_as_the_identity() -> None:
 
 def changes(name: str) -> list[str]:
     """The steps of the views, by the names of what makes them."""
-    return RECIPES[name].method.split("+")[:-1]
+    return EXPERIMENTS[name].method.split("+")[:-1]
 
 
 def test_the_views_of_each_row() -> None:
@@ -170,7 +174,7 @@ def test_the_views_of_each_row() -> None:
 
 
 def strengths(name: str) -> dict[str, float]:
-    details = RECIPES[name].options["method_details"]
+    details = EXPERIMENTS[name].options["method_details"]
     jitter = ("brightness", "contrast", "saturation", "hue", "jitter_share")
     others = ("crop_area", "gray_share", "blur_share", "second_blur_share", "solarize_share", "second_solarize_share")
     return {one: getattr(details, one) for one in (*jitter, *others, "flip_share", "blur_smallest", "blur_largest")}
@@ -240,16 +244,14 @@ def test_simclr() -> None:
 
 def test_supervised() -> None:
     """Its constants are in test_supervise; the recipe keeps them."""
-    from randquant.settings import SuperviseSettings
-
     for name, augment in (("supervised", "rrc+flip"), ("supervised-rq", "rrc+flip+rq")):
-        given = RECIPES[name].supervision("imagenet", Path("nowhere"))
+        given = EXPERIMENTS[name].supervision("imagenet", Path("nowhere"))
         plain = SuperviseSettings(data="imagenet", out=Path("nowhere"), augment=augment, workers=given.workers)
         assert given == plain
 
 
 def test_tiny_changes_sizes_alone() -> None:
-    for name, one in RECIPES.items():
+    for name, one in EXPERIMENTS.items():
         if one.kind != "pretrain":
             continue
         full = one.pretraining("data", Path("out"), 10_000).to_dict()
@@ -260,3 +262,49 @@ def test_tiny_changes_sizes_alone() -> None:
         assert {key for key in full["encoder"] if full["encoder"][key] != tiny["encoder"][key]} <= {"backbone"}
         heads = full["method_details"], tiny["method_details"]
         assert {key for key in heads[0] if heads[0][key] != heads[1][key]} <= {"hidden", "projection"}
+
+
+def tiny(folder: Path, name: str, **changes: Any) -> RecipeSettings:
+    data = folder / "data"
+    if not data.exists():
+        stripes(data, 24, 12)
+    given = {"data": str(data), "out": folder / name, "scale": "tiny", "device": "cpu", "quiet": True, **changes}
+    return RecipeSettings(action="run", name=name, **given)
+
+
+def scores(folder: Path) -> dict[tuple[str, str], float]:
+    lines = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    return {(line["method"], line["metric"]): line["value"] for line in lines}
+
+
+def test_every_recipe_says_what_it_takes_and_what_to_expect() -> None:
+    for name, one in EXPERIMENTS.items():
+        page = one.page()
+        for wanted in (f"Command:  randquant recipe run {name} --data", "Hardware: ", "Schedule: ", "Expected: "):
+            assert wanted in page
+        assert (f"Expected: {one.expected} % (published: " in page) == (one.expected is not None)
+        assert RECIPES[name].__doc__ == page
+
+
+def test_what_a_recipe_needs(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"data: got none, but byol-100 needs a folder"):
+        RECIPES["byol-100"](RecipeSettings(action="run", name="byol-100", out=tmp_path / "x"))
+    with pytest.raises(UserError, match="weights: got none, but verify-rq-100 needs the published checkpoint's file"):
+        RECIPES["verify-rq-100"](tiny(tmp_path, "verify-rq-100"))
+
+
+def test_published_weights_are_probed_beside_a_random_encoder(tmp_path: Path) -> None:
+    """Those of a checkpoint with MoCo v3's names; here they are random ones from another seed."""
+    spec = Spec((Grid(3, (32, 32), (16, 16)),))
+    encoder = make_encoder(spec, EncoderSettings(backbone="resnet18"), seed=5)
+    assert isinstance(encoder, VisionBackbone)
+    weights = {f"module.base_encoder.{name}": value for name, value in encoder.module.state_dict().items()}
+    torch.save({"state_dict": weights}, tmp_path / "theirs.pth.tar")
+    stripes(tmp_path / "data", 8, 2)
+    page = RECIPES["verify-rq-100"](tiny(tmp_path, "verify-rq-100", weights=tmp_path / "theirs.pth.tar"))
+    found = scores(page.parent)
+    assert set(found) == {(who, f"{head}_accuracy") for who in ("published", "none") for head in ("linear", "knn")}
+    told = page.read_text()
+    assert "| published | " in told
+    assert "linear, best epoch (published practice)" in told
+    assert "There is no published figure" in told
