@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -69,6 +70,7 @@ def test_the_published_figures_are_all_there() -> None:
         "mocov3-1000": 74.6,
         "mocov3-full-rq-100": 69.0,
         "mocov3-crop-rq-100": 67.9,
+        "mocov3-crop-rq-instance-100": 64.3,
         "mocov3-crop-rq-300": 71.6,
         "mocov3-crop-rq-800": 72.1,
         "mocov3-rq-100": 42.9,
@@ -170,7 +172,10 @@ def test_the_views_of_each_row() -> None:
     assert len(build("mocov3-full-rq-100").method.chain.inputs) == 7  # six of full, then rq
     assert [len(build(name).method.chain.inputs) for name in ("mocov3-crop-rq-100", "mocov3-rq-100")] == [2, 1]
     details = build("mocov3-crop-rq-100").settings.method_details
-    assert (details.crop_area, details.bins, details.quantized_views) == (0.2, 8, "both")
+    told = (details.crop_area, details.bins, details.quantized_views, details.edges, details.values, details.per)
+    assert told == (0.2, 8, "both", "random", "random", "channel")
+    other = build("mocov3-crop-rq-instance-100").settings.method_details
+    assert dataclasses.replace(other, per="channel") == details
 
 
 def strengths(name: str) -> dict[str, float]:

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from randquant.data.boxes import CROP, draw_boxes
-from randquant.errors import UserError
 from randquant.methods.chain import Chain
 from randquant.methods.colours import BRIGHTNESS, CONTRAST, HUE, SATURATION, gray, jitter, solarize
+from randquant.methods.method import NotApplicableError
 from randquant.methods.resample import blurring, resample, stretched
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
@@ -29,7 +29,7 @@ def random_resized(spec: Spec, settings: MethodSettings) -> Chain:
     """The part of a chain that `rrc` stands for: a random resized crop, as torchvision has it.
 
     Raises:
-        UserError: a sample is not one image.
+        NotApplicableError: a sample is not one image.
     """
     _image(spec, "rrc")
     return _chain(lambda images, draws, view: crop(images, draws, view, settings))
@@ -39,7 +39,7 @@ def flipped(spec: Spec, settings: MethodSettings) -> Chain:
     """The part of a chain that `flip` stands for: some views are mirrored.
 
     Raises:
-        UserError: a sample is not one image.
+        NotApplicableError: a sample is not one image.
     """
     _image(spec, "flip")
     return _chain(lambda images, draws, view: flip(images, draws, view, settings))
@@ -49,10 +49,10 @@ def photographed(spec: Spec, settings: MethodSettings) -> Chain:
     """The part of a chain that `full` stands for: crop, colour jitter, grayscale, blur, solarization, flip.
 
     Raises:
-        UserError: a sample is not one image of three colours.
+        NotApplicableError: a sample is not one image of three colours.
     """
     if _image(spec, "full").channels != 3:
-        raise UserError("method: full changes red, green and blue, so it needs 3 channels; rrc+flip takes any")
+        raise NotApplicableError("method: full changes red, green and blue, so it needs 3 channels; rrc+flip takes any")
     changes = (crop, jitter_colours, drop_colours, blur, invert, flip)
     return sum((_chain(_told(change, settings)) for change in changes), Chain())
 
@@ -112,7 +112,9 @@ def _coins(draws: Draws, purpose: str, view: int, share: float) -> Tensor:
 def _image(spec: Spec, word: str) -> Grid:
     grid = spec.inputs[0]
     if len(spec.inputs) != 1 or not isinstance(grid, Grid) or len(grid.size) != 2:
-        raise UserError(f"method: {word} changes photographs, so a sample must be one grid of two dimensions; try crop")
+        raise NotApplicableError(
+            f"method: {word} changes photographs, so a sample must be one grid of two dimensions; try crop"
+        )
     return grid
 
 

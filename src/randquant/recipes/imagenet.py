@@ -10,6 +10,7 @@ from typing import Any
 
 from randquant.recipes.experiment import Experiment
 from randquant.settings import EncoderSettings, MethodSettings
+from randquant.settings.choices import Scope
 
 RESNET50 = EncoderSettings(backbone="resnet50", zero_init_residual=True)
 MOCO = {  # by epochs: base learning rate for 256 samples, weight decay, momentum of the encoder's copy at first
@@ -31,9 +32,20 @@ _NO_FLIP = "whether views were mirrored is not published: no, as in the printed 
 _REST = "an incomplete last batch of an epoch is left out, as in the published code"
 
 
-def _moco(name: str, title: str, method: str, epochs: int, expected: float, source: str, *chosen: str) -> Experiment:
+def _moco(
+    name: str,
+    title: str,
+    method: str,
+    epochs: int,
+    expected: float,
+    source: str,
+    *chosen: str,
+    per: Scope = "channel",
+) -> Experiment:
     base, decay, momentum = MOCO[epochs]
-    details = MethodSettings(hidden=4096, projection=256, temperature=1.0, momentum=momentum, crop_area=0.2, bins=8)
+    details = MethodSettings(
+        hidden=4096, projection=256, temperature=1.0, momentum=momentum, crop_area=0.2, bins=8, per=per
+    )
     return Experiment(
         name=name,
         title=title,
@@ -227,6 +239,12 @@ EXPERIMENTS: dict[str, Experiment] = {
             f"{_PAPER}, figure not found in public code", *_UNKNOWN_RQ,
         ),
         *_CROP_RQ,
+        _moco(
+            "mocov3-crop-rq-instance-100", "MoCo v3, views of crop and instance-wise RQ", "rrc+rq+mocov3", 100, 64.3,
+            f"{_PAPER}, figure not found in public code", *_UNKNOWN_RQ[:-1], _NO_FLIP,
+            "instance-wise is not in the public code: all channels share one set of bins, over colours from 0 to 1",
+            per="sample",
+        ),
         _RQ_ONLY,
         *_kin(
             "byol", "BYOL", "SimSiam's re-run: Chen and He, CVPR 2021", 66.5, _BYOL

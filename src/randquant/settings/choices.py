@@ -26,7 +26,6 @@ Suite = Literal["mini", "dabs"]
 DataAction = Literal["list", "info", "get", "check", "pack"]
 RecipeAction = Literal["list", "show", "run"]
 Scale = Literal["full", "tiny"]
-DataAction = Literal["list", "info", "get", "check"]
 
 
 def check_least(name: str, value: int, least: int) -> None:
