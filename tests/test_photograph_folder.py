@@ -159,8 +159,9 @@ def test_the_error_of_a_worker_names_the_file(tmp_path: Path) -> None:
         break_one(tmp_path / "train" / name / "000.png")
     samples = open_photographs(tmp_path, side=16).parts["train"]
     batches = feed(samples, torch.device("cpu"), seed=0, batch=4, workers=1, cut=Cut(2, 0.2))
-    with pytest.raises(UserError, match=r"(across|down)/000.png cannot be decoded"):
+    with pytest.raises(UserError, match=r"^data: 2 of 4 pictures .*(across|down)/000.png cannot be decoded") as caught:
         next(batches)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_huge_picture_is_refused_by_name(tmp_path: Path) -> None:

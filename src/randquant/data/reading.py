@@ -8,8 +8,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+from collections.abc import Iterable, Iterator
 from multiprocessing.context import BaseContext
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,7 +19,10 @@ from torch.utils.data import Dataset
 from randquant.data.batch import Batch, Samples
 from randquant.data.items import Items
 from randquant.data.photographs import Photographs
+from randquant.errors import UserError
 from randquant.quantize.draw import Draws
+
+T = TypeVar("T")
 
 
 class Reader(Dataset[Batch]):
@@ -63,6 +67,18 @@ class Compact(Dataset[tuple[Tensor, ...]]):
     def __getitem__(self, positions: Tensor) -> tuple[Tensor, ...]:
         read = [self._read(position) for position in positions.tolist()]
         return tuple(torch.stack(one) for one in zip(*read, strict=True))
+
+
+def plainly(batches: Iterable[T]) -> Iterator[T]:
+    """What worker processes read; a mistake of the user that one of them finds is told without its traceback.
+
+    Raises:
+        UserError: with the words that it has in the worker.
+    """
+    try:
+        yield from batches
+    except UserError as problem:
+        raise UserError(str(problem).rpartition("UserError: ")[2].strip()) from problem
 
 
 def end_with_reader(worker: int) -> None:

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from randquant import world
 from randquant.data import Batch, Samples
 from randquant.data.photographs import Photographs
-from randquant.data.reading import Cut, Cutter, Reader, end_with_reader, worker_processes
+from randquant.data.reading import Cut, Cutter, Reader, end_with_reader, plainly, worker_processes
 from randquant.errors import UserError
 from randquant.quantize.draw import Draws
 
@@ -79,7 +79,7 @@ def feed(
         pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # the default one is not ours to draw from
     )
-    for place, read in zip(_places(samples.ids, seed, batch, first), loader, strict=True):
+    for place, read in zip(_places(samples.ids, seed, batch, first), plainly(loader), strict=True):
         moved = read.to(device)
         check_finite(moved)
         yield moved, Draws(seed, place.epoch, place.ids.to(device), place.part)

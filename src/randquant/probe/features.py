@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from randquant.data import Batch, Dataset, Samples
-from randquant.data.reading import Reader, end_with_reader, worker_processes
+from randquant.data.reading import Reader, end_with_reader, plainly, worker_processes
 from randquant.device import find_device
 from randquant.encoder import make_encoder
 from randquant.methods import UNTRAINED
@@ -52,7 +52,7 @@ def _read(samples: Samples, rows: int, workers: int) -> Iterable[Batch]:
     order = torch.split(torch.arange(len(samples.ids)), rows)
     if not workers or isinstance(samples, Batch):
         return (samples.take(some) for some in order)
-    return DataLoader(
+    loader: DataLoader[Batch] = DataLoader(
         Reader(samples),
         sampler=order,
         batch_size=None,
@@ -61,6 +61,7 @@ def _read(samples: Samples, rows: int, workers: int) -> Iterable[Batch]:
         worker_init_fn=end_with_reader,
         generator=torch.Generator(),
     )
+    return plainly(loader)
 
 
 def raw(batch: Batch) -> NDArray[np.float32]:

@@ -12,9 +12,7 @@ from typing import Any
 import torch
 
 from randquant import world
-from randquant.data import Dataset, open_data
-from randquant.data.catalogue import DATASETS
-from randquant.data.photographs import open_photographs
+from randquant.data import Dataset
 from randquant.device import find_device
 from randquant.encoder import Encoder, VisionBackbone, fill_published, make_encoder
 from randquant.errors import UserError
@@ -28,6 +26,7 @@ from randquant.run.files import replace
 from randquant.settings import EncoderSettings, PretrainSettings, RecipeSettings
 from randquant.supervise import linear_probe, supervise, vote
 from randquant.supervise.linear import BATCH, EPOCHS
+from randquant.supervise.training import open_labelled
 
 LINEAR, BEST, NEIGHBOURS = "linear", "linear, best epoch", "knn"  # heads
 _TOLD = {LINEAR: "linear, last epoch", BEST: "linear, best epoch (published practice)", NEIGHBOURS: "200 neighbours"}
@@ -88,7 +87,7 @@ def _open(experiment: Experiment, settings: RecipeSettings) -> Dataset:
             f"data: got none, but {experiment.name} needs a folder of photographs: train/<class>/… and val/…"
         )
     side = SIZES[settings.scale].side or experiment.side
-    found = open_data(settings.data) if settings.data in DATASETS else open_photographs(settings.data, side=side)
+    found = open_labelled(settings.data, side)
     found.check_classes("data")
     if "test" not in found.parts:
         raise UserError(f"data: {settings.data} has no val folder beside train, which the probe is scored on")

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from randquant import world
 from randquant.data import Dataset, open_data
+from randquant.data.catalogue import data_root
 from randquant.data.photographs import open_photographs
 from randquant.data.reading import Cut
 from randquant.encoder import make_encoder
@@ -49,7 +50,7 @@ def supervise(settings: SuperviseSettings, dataset: Dataset | None = None) -> Ru
     Raises:
         UserError: a setting, the data or the run directory is wrong, or the loss stopped being a number.
     """
-    dataset = dataset or _open(settings)
+    dataset = dataset or open_labelled(settings.data, settings.side)
     dataset.check_classes("data")
     samples, classes = dataset.parts["train"], dataset.spec.target
     assert classes is not None
@@ -149,10 +150,17 @@ def set_rate(optimizer: torch.optim.Optimizer, settings: SuperviseSettings, epoc
     return rate
 
 
-def _open(settings: SuperviseSettings) -> Dataset:
-    if Path(settings.data).is_dir():
-        return open_photographs(settings.data, side=settings.side)
-    return open_data(settings.data)
+def open_labelled(data: str, side: int) -> Dataset:
+    """A folder of photographs, cut to squares of this side; ImageNet's by its name; or another set of the catalogue.
+
+    Raises:
+        UserError: there is none, or it is broken.
+    """
+    if data == "imagenet":
+        return open_photographs(data_root() / "imagenet", side=side)
+    if Path(data).is_dir():
+        return open_photographs(data, side=side)
+    return open_data(data)
 
 
 def _run(settings: SuperviseSettings, dataset: Dataset, fabric: Fabric) -> Run:
