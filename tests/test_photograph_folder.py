@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +194,69 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no pictures"):
         open_photographs(tmp_path)
     stripes(tmp_path, 1, 1)
-    (tmp_path / "val" / "across" / "000.png").unlink()
-    with pytest.raises(UserError, match="must hold the same class folders"):
+    (tmp_path / "val" / "across").rename(tmp_path / "val" / "along")
+    with pytest.raises(UserError, match="must hold no other classes"):
         open_photographs(tmp_path)
+
+
+def pack(folder: Path, into: Path, *, labelled: bool = True) -> None:
+    """The pictures of class folders in two tar files, webdataset's way."""
+    into.mkdir(parents=True)
+    classes = sorted(one.name for one in folder.iterdir())
+    for number in range(2):
+        with tarfile.open(into / f"{number:04}.tar", "w") as tar:
+            for path in sorted(folder.rglob("*.png"))[number::2]:
+                key = f"{path.parent.name}-{path.stem}"
+                tar.add(path, f"{key}.png")
+                if labelled:
+                    label = str(classes.index(path.parent.name)).encode()
+                    member = tarfile.TarInfo(f"{key}.cls")
+                    member.size = len(label)
+                    tar.addfile(member, io.BytesIO(label))
+
+
+def test_pictures_in_tar_files_are_those_in_folders(tmp_path: Path) -> None:
+    folders = stripes(tmp_path / "folders", 3, 2)
+    for part in ("train", "val"):
+        pack(folders / part, tmp_path / "tars" / part)
+    plain, packed = (open_photographs(tmp_path / name, side=16) for name in ("folders", "tars"))
+    assert packed.classes == ("0", "1", "2", "3")
+    for part in ("train", "test"):
+        one, other = (data.parts[part] for data in (plain, packed))
+        names = [Path(packed.parts[part].files[row]).stem.split("-") for row in range(len(other.ids))]
+        rows = [
+            next(
+                row
+                for row in range(len(one.ids))
+                if (Path(one.files[row]).parent.name, Path(one.files[row]).stem) == (name, number)
+            )
+            for name, number in names
+        ]
+        first, second = one.take(torch.tensor(rows)), other.take(torch.arange(len(rows)))
+        assert torch.equal(first.inputs[0], second.inputs[0])
+        assert first.target is not None
+        assert second.target is not None
+        assert torch.equal(first.target, second.target)
+    draws = Draws(0, 0, torch.arange(2))
+    assert packed.parts["train"].cut(torch.tensor([4, 1]), draws, 2, 0.2).inputs[0].shape == (2, 2, 3, 16, 16)
+
+
+def test_tar_files_that_are_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folders = stripes(tmp_path / "folders", 2, 0) / "train"
+    pack(folders, tmp_path / "plain", labelled=False)
+    assert open_photographs(tmp_path / "plain", side=16).spec.target is None
+    break_one(folders / "down" / "000.png")
+    pack(folders, tmp_path / "broken")
+    samples = open_photographs(tmp_path / "broken", side=16).parts["train"]
+    samples.take(torch.arange(8))
+    assert "0000.tar/down-000.png cannot be decoded" in caplog.text
+    for name, content in (("empty", None), ("no", b"no tar file at all")):
+        (tmp_path / name).mkdir()
+        with tarfile.open(tmp_path / name / "0.tar", "w"):
+            pass
+        if content:
+            (tmp_path / name / "0.tar").write_bytes(content)
+        with pytest.raises(
+            UserError, match="hold no pictures" if content is None else "0.tar is no uncompressed tar file"
+        ):
+            open_photographs(tmp_path / name)

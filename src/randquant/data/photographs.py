@@ -1,8 +1,9 @@
 """A folder of photographs in, one folder a class, a data set out: decoded in workers, cut there by the recipes' crops.
 
 Layouts: `train/<class>/…` and `val/<class>/…` (or `validation`), as ImageNet has it; `<class>/…`; or pictures alone,
-which have no labels. Palettes, CMYK, 16 bits and single channels become RGB. What cannot be decoded is skipped: named
-in a warning, replaced by the next picture, and an error once it is more than the stated share.
+which have no labels. Tar files may stand in for the folders of a part (`shards.py`). Palettes, CMYK, 16 bits and single
+channels become RGB. What cannot be decoded is skipped: named in a warning, replaced by the next picture, and an error
+once it is more than the stated share.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ from torch import Tensor
 from randquant.data.batch import Batch, Dataset
 from randquant.data.boxes import CROP, draw_boxes
 from randquant.data.dabs.picture import Files
+from randquant.data.shards import Shards, read_shards
 from randquant.errors import UserError
 from randquant.quantize.draw import Draws
 from randquant.spec import Grid, Spec, Target
@@ -44,7 +47,7 @@ class Photographs:
         allowed: how many may be broken.
     """
 
-    files: Files
+    files: Files | Shards
     ids: Tensor
     side: int
     target: Tensor | None = None
@@ -94,7 +97,8 @@ class Photographs:
             if str(path) in self.broken:
                 continue
             try:
-                return place % len(self.ids), read_colours(path)
+                at = place % len(self.ids)
+                return at, read_colours(path, self.files.content(at) if isinstance(self.files, Shards) else None)
             except UserError as problem:
                 self._skip(path, problem)
         raise UserError(f"data: {self.files.folder} holds no picture that can be decoded")
@@ -129,20 +133,23 @@ def open_photographs(folder: Path | str, *, side: int = 224, skipped: float = SK
     if (folder / "train").is_dir():
         teaching = folder / "train"
         testing = next((folder / name for name in ("val", "validation", "test") if (folder / name).is_dir()), None)
-    classes = _classes(teaching)
-    if testing is not None and _classes(testing) != classes:
-        raise UserError(f"data: {testing} must hold the same class folders as {teaching}")
+    found = {part: _look(where) for part, where in (("train", teaching), ("test", testing)) if where is not None}
+    classes = found["train"].classes
+    if testing is not None and not set(found["test"].classes) <= set(classes):
+        raise UserError(f"data: {testing} must hold no other classes than {teaching}")
     parts, first = {}, 0
-    for part, where in (("train", teaching), ("test", testing)):
-        if where is not None:
-            parts[part] = _part_of(where, classes, side, skipped, first)
-            first += len(parts[part].ids)
+    for part, one in found.items():
+        count = len(one.labels)
+        target = torch.tensor([classes.index(one.classes[label]) for label in one.labels]) if classes else None
+        ids = torch.arange(first, first + count)
+        parts[part] = Photographs(one.files, ids, side, target, max(1, int(skipped * count)))
+        first += count
     spec = Spec((grid,), Target("class", len(classes)) if classes else None)
     return Dataset(str(folder), spec, parts, classes, "images", batch=batch)
 
 
-def read_colours(path: Path) -> Image.Image:
-    """A picture in RGB.
+def read_colours(path: Path, content: IO[bytes] | None = None) -> Image.Image:
+    """A picture in RGB, from its file or its bytes.
 
     Raises:
         UserError: it is broken, no picture, or has more pixels than Pillow opens without a warning; names the file.
@@ -150,7 +157,7 @@ def read_colours(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(path if content is None else content) as image:
                 if image.mode.startswith(("I", "F")):  # 16 bits, or 8 in such a form
                     levels = np.asarray(image, dtype=np.float64)
                     most = 65535 if levels.max() > 255 else 255
@@ -173,8 +180,21 @@ def _classes(folder: Path) -> tuple[str, ...]:
     return tuple(one.name for one in found if next(_pictures(one, folder), None) is not None)
 
 
-def _part_of(folder: Path, classes: tuple[str, ...], side: int, skipped: float, first: int) -> Photographs:
-    """All pictures below a folder, in the order of their names."""
+class Found(NamedTuple):
+    """The pictures of a part: where they lie, their classes' words, and the place of each one's among these."""
+
+    files: Files | Shards
+    classes: tuple[str, ...]
+    labels: list[int]
+
+
+def _look(folder: Path) -> Found:
+    """All pictures below a folder, in the order of their names, in tar files or by themselves."""
+    if (sharded := read_shards(folder, SUFFIXES)) is not None:
+        shards, numbers = sharded
+        words = tuple(map(str, range(max(numbers) + 1))) if numbers else ()
+        return Found(shards, words, numbers or [0] * len(shards.members))
+    classes = _classes(folder)
     names: list[str] = []
     labels: list[int] = []
     for label, where in enumerate([folder / name for name in classes] or [folder]):
@@ -183,10 +203,7 @@ def _part_of(folder: Path, classes: tuple[str, ...], side: int, skipped: float, 
         labels += [label] * len(found)
     if not names:
         raise UserError(f"data: {folder} holds no pictures ({', '.join(SUFFIXES)})")
-    files = Files(folder, np.array([os.fsencode(name) for name in names]))
-    target = torch.tensor(labels) if classes else None
-    ids = torch.arange(first, first + len(names))
-    return Photographs(files, ids, side, target, max(1, int(skipped * len(names))))
+    return Found(Files(folder, np.array([os.fsencode(name) for name in names])), classes, labels)
 
 
 def _pictures(folder: Path, root: Path) -> Iterator[Path]:
