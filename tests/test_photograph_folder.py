@@ -256,7 +256,5 @@ def test_tar_files_that_are_none(tmp_path: Path, caplog: pytest.LogCaptureFixtur
             pass
         if content:
             (tmp_path / name / "0.tar").write_bytes(content)
-        with pytest.raises(
-            UserError, match="hold no pictures" if content is None else "0.tar is no uncompressed tar file"
-        ):
+        with pytest.raises(UserError, match="is no uncompressed tar" if content else "hold no pictures"):
             open_photographs(tmp_path / name)

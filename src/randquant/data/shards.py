@@ -81,13 +81,9 @@ def read_shards(folder: Path, suffixes: Sequence[str]) -> tuple[Shards, list[int
                     if label is not None and (held := tar.extractfile(label)) is not None:
                         labels.append(int(held.read()))
         except (tarfile.TarError, ValueError, EOFError) as problem:
-            raise UserError(
-                f"data: {folder / name} cannot be read ({problem}); it must be a tar file as it is"
-            ) from None
+            raise UserError(f"data: {folder / name} is no uncompressed tar file ({problem})") from None
     if not members:
         raise UserError(f"data: the tar files in {folder} hold no pictures ({', '.join(suffixes)})")
     if labels and len(labels) < len(members):
-        raise UserError(
-            f"data: {len(members) - len(labels)} pictures in {folder} have no .cls beside them; others have"
-        )
+        raise UserError(f"data: {len(members) - len(labels)} pictures in {folder} have no .cls beside them")
     return Shards(folder, names, np.array(members), np.array(places, dtype=np.int64)), labels or None
