@@ -294,6 +294,9 @@ def test_every_recipe_says_what_it_takes_and_what_to_expect() -> None:
 def test_what_a_recipe_needs(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"data: got none, but byol-100 needs a folder"):
         RECIPES["byol-100"](RecipeSettings(action="run", name="byol-100", out=tmp_path / "x"))
+    for name, value in (("tasks", "digits"), ("seeds", 2), ("processes", 2)):
+        with pytest.raises(UserError, match=f"{name}: byol-100 takes none"):
+            RECIPES["byol-100"](tiny(tmp_path, "byol-100", **{name: value}))
     with pytest.raises(UserError, match="weights: got none, but verify-rq-100 needs the published checkpoint's file"):
         RECIPES["verify-rq-100"](tiny(tmp_path, "verify-rq-100"))
 

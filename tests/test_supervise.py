@@ -153,7 +153,9 @@ def test_one_class_says_nothing(tmp_path: Path) -> None:
         supervise(small(tmp_path, tmp_path / "run"), Dataset("none", Spec(one.inputs), {"train": samples}))
 
 
-@pytest.mark.parametrize(("name", "value"), [("epochs", 0), ("rate_factor", 0.0), ("momentum", 1.0), ("side", 4)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("epochs", 0), ("rate_factor", 0.0), ("optimizer_momentum", 1.0), ("side", 4)]
+)
 def test_settings_check_themselves(name: str, value: float) -> None:
     with pytest.raises(UserError, match=rf"^{name}: got {value}"):
         recipe(**{name: value})

@@ -142,7 +142,7 @@ _SIMCLR = {
 _SUPERVISED: dict[str, Any] = {
     "learning_rate": 0.1,
     "rate_factor": 0.1,
-    "momentum": 0.9,
+    "optimizer_momentum": 0.9,
     "weight_decay": 1e-4,
     "encoder": EncoderSettings(backbone="resnet50"),
     "method_details": MethodSettings(crop_area=0.08, bins=8),

@@ -52,6 +52,7 @@ def run_experiment(experiment: Experiment, settings: RecipeSettings) -> Path:
         UserError: the data, the weights or the folder is not what it must be.
     """
     find_device(settings.device)
+    _check(experiment, settings)
     out = settings.out or Path("runs") / experiment.name
     dataset = _open(experiment, settings)
     began = time.monotonic()
@@ -74,6 +75,16 @@ def run_experiment(experiment: Experiment, settings: RecipeSettings) -> Path:
     replace(out / "results.jsonl", lambda file: file.write("".join(json.dumps(one) + "\n" for one in lines).encode()))
     replace(page, lambda file: file.write(_page(experiment, settings, scores).encode()))
     return page
+
+
+def _check(experiment: Experiment, settings: RecipeSettings) -> None:
+    """Refuse what other experiments take and these do not."""
+    refused = {"tasks": settings.tasks, "seeds": settings.seeds, "processes": settings.processes - 1}
+    if experiment.kind != "pretrain":
+        refused["steps"] = settings.steps
+    for name, given in refused.items():
+        if given:
+            raise UserError(f"{name}: {experiment.name} takes none; it is one training, named by --seed and --data")
 
 
 def _asks(name: str, settings: RecipeSettings) -> bool:

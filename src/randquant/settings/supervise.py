@@ -40,7 +40,7 @@ class SuperviseSettings:
     """Epochs after which the learning rate is multiplied by rate_factor, again and again."""
     rate_factor: float = 0.1
     """What the learning rate is multiplied by."""
-    momentum: float = 0.9
+    optimizer_momentum: float = 0.9
     """Of SGD."""
     weight_decay: float = 1e-4
     """Of all parameters, biases and norms included."""
@@ -72,8 +72,8 @@ class SuperviseSettings:
                 raise UserError(f"{name}: got {getattr(self, name)}, must be above 0 and finite")
         if not 0 <= self.weight_decay < math.inf:
             raise UserError(f"weight_decay: got {self.weight_decay}, must be at least 0 and finite")
-        if not 0 <= self.momentum < 1:
-            raise UserError(f"momentum: got {self.momentum}, must be at least 0 and below 1")
+        if not 0 <= self.optimizer_momentum < 1:
+            raise UserError(f"optimizer_momentum: got {self.optimizer_momentum}, must be at least 0 and below 1")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""

@@ -137,7 +137,7 @@ def make_optimizer(classifier: Classifier, settings: SuperviseSettings) -> torch
     return torch.optim.SGD(
         classifier.parameters(),
         lr=settings.learning_rate,
-        momentum=settings.momentum,
+        momentum=settings.optimizer_momentum,
         weight_decay=settings.weight_decay,
     )
 
