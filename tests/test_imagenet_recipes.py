@@ -316,3 +316,17 @@ def test_published_weights_are_probed_beside_a_random_encoder(tmp_path: Path) ->
     assert "| published | " in told
     assert "linear, best epoch (published practice)" in told
     assert "There is no published figure" in told
+
+
+@pytest.mark.parametrize("name", ["mocov3-crop-rq-100", "supervised-rq"])
+def test_a_tiny_run_beats_a_random_encoder(name: str, tmp_path: Path) -> None:
+    page = RECIPES[name](tiny(tmp_path, name))
+    found = scores(page.parent)
+    assert f"# {name}: " in page.read_text()
+    if name.startswith("supervised"):
+        assert found["supervised", "linear_accuracy"] > 0.7  # of four classes
+        return
+    assert found["rrc+rq+mocov3", "knn_accuracy"] > found["none", "knn_accuracy"] + 0.05
+    # The same command goes on with what is there, and finds nothing left to train.
+    again = scores(RECIPES[name](tiny(tmp_path, name)).parent)
+    assert again == found

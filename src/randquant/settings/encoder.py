@@ -30,7 +30,7 @@ class EncoderSettings:
     final_norm: bool = True
     """End with a LayerNorm; the DABS benchmark has none."""
     backbone: str = ""
-    """A vision model of torchvision or timm by name, such as resnet50, in the place of the transformer and its sizes."""
+    """A vision model of torchvision or timm, such as resnet50, in the place of the transformer and its sizes."""
     stem: Stem = "published"
     """small, for images of 32x32: a ResNet's first convolution is 3x3 and keeps the size, with no pooling after it."""
     zero_init_residual: bool = False
