@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import nn
 
-from folders import stripes
+from folders import textures
 from randquant.encoder import VisionBackbone, build_encoder, make_encoder
 from randquant.errors import UserError
 from randquant.methods import Method, make_method
@@ -272,7 +272,7 @@ def test_tiny_changes_sizes_alone() -> None:
 def tiny(folder: Path, name: str, **changes: Any) -> RecipeSettings:
     data = folder / "data"
     if not data.exists():
-        stripes(data, 24, 12)
+        textures(data, 24, 12)
     given = {"data": str(data), "out": folder / name, "scale": "tiny", "device": "cpu", "quiet": True, **changes}
     return RecipeSettings(action="run", name=name, **given)
 
@@ -308,7 +308,7 @@ def test_published_weights_are_probed_beside_a_random_encoder(tmp_path: Path) ->
     assert isinstance(encoder, VisionBackbone)
     weights = {f"module.base_encoder.{name}": value for name, value in encoder.module.state_dict().items()}
     torch.save({"state_dict": weights}, tmp_path / "theirs.pth.tar")
-    stripes(tmp_path / "data", 8, 2)
+    textures(tmp_path / "data", 8, 2)
     page = RECIPES["verify-rq-100"](tiny(tmp_path, "verify-rq-100", weights=tmp_path / "theirs.pth.tar"))
     found = scores(page.parent)
     assert set(found) == {(who, f"{head}_accuracy") for who in ("published", "none") for head in ("linear", "knn")}

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from folders import stripes
+from folders import textures
 from randquant.data.photographs import open_photographs
 from randquant.encoder import ForeignEncoder, VisionBackbone, fill_published, make_encoder
 from randquant.errors import UserError
@@ -52,7 +52,7 @@ def test_the_published_constants(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_only_the_layer_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = open_photographs(stripes(tmp_path, 4, 2), side=16)
+    data = open_photographs(textures(tmp_path, 4, 2), side=16)
     encoder = ForeignEncoder(Means(), Spec(data.spec.inputs), width=3).eval()
     before = {name: value.clone() for name, value in encoder.state_dict().items()}
     made: list[torch.optim.SGD] = []
@@ -77,10 +77,10 @@ def test_only_the_layer_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_what_the_probe_needs(tmp_path: Path) -> None:
     encoder = ForeignEncoder(Means(), Spec((Grid(3, (16, 16), (16, 16)),)), width=3)
-    data = open_photographs(stripes(tmp_path / "a", 2, 0), side=16)
+    data = open_photographs(textures(tmp_path / "a", 2, 0), side=16)
     with pytest.raises(UserError, match="needs a test part, and 4 training samples for a batch"):
         linear_probe(encoder, data, batch=4)
-    data = open_photographs(stripes(tmp_path / "b", 1, 1), side=16)
+    data = open_photographs(textures(tmp_path / "b", 1, 1), side=16)
     with pytest.raises(UserError, match="needs a test part, and 1024 training samples"):
         linear_probe(encoder, data)
 

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as V
 
-from folders import draw, stripes
+from folders import draw, textures
 from randquant.data.boxes import draw_boxes
 from randquant.data.photographs import Photographs, open_photographs, read_colours
 from randquant.data.reading import Cut
@@ -24,12 +24,10 @@ from randquant.pretrain.feed import feed
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 
-SLOPE = (1.0, 0.0)
-
 
 def test_imagenets_layout(tmp_path: Path) -> None:
-    data = open_photographs(stripes(tmp_path, 3, 2), side=28)
-    assert data.classes == ("across", "down", "falling", "rising")
+    data = open_photographs(textures(tmp_path, 3, 2), side=28)
+    assert data.classes == ("across", "checks", "down", "rings")
     assert data.spec.inputs[0].shape == (3, 28, 28)
     assert data.spec.target is not None
     assert data.spec.target.size == 4
@@ -45,7 +43,7 @@ def test_imagenets_layout(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(40, 36), (36, 40), (90, 31), (28, 28)])
 def test_the_middle_is_torchvisions(width: int, height: int, tmp_path: Path) -> None:
-    image = draw(0, SLOPE, width, height)
+    image = draw(0, "across", width, height)
     image.save(tmp_path / "one.png")
     data = open_photographs(tmp_path, side=28)
     assert data.spec.target is None
@@ -55,7 +53,7 @@ def test_the_middle_is_torchvisions(width: int, height: int, tmp_path: Path) -> 
 
 
 def test_crops_where_they_are_read_are_those_on_the_device(tmp_path: Path) -> None:
-    data = open_photographs(stripes(tmp_path, 4, 0), side=36)
+    data = open_photographs(textures(tmp_path, 4, 0), side=36)
     samples = data.parts["train"]
     assert isinstance(samples, Photographs)
     rows = torch.tensor([5, 0, 9])
@@ -69,7 +67,7 @@ def test_crops_where_they_are_read_are_those_on_the_device(tmp_path: Path) -> No
             expected = V.pil_to_tensor(V.resized_crop(image, *box, size=[36, 36]))
             torch.testing.assert_close(cut[place, view], expected.float() / 255)
     # Square pictures of the wanted side are cut alike on the device, but for the rounding to 256 levels.
-    draw(1, SLOPE, 36, 36).save(tmp_path / "train" / "across" / "000.png")
+    draw(1, "across", 36, 36).save(tmp_path / "train" / "across" / "000.png")
     (whole,) = samples.take(torch.tensor([0])).inputs
     own = Draws(3, 2, samples.ids[:1])
     (cut,) = samples.cut(torch.tensor([0]), own, 1, 0.3).inputs
@@ -81,7 +79,7 @@ def test_crops_where_they_are_read_are_those_on_the_device(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_what_is_fed_is_a_function_of_seed_epoch_and_sample(workers: int, tmp_path: Path) -> None:
-    samples = open_photographs(stripes(tmp_path, 2, 0), side=16).parts["train"]
+    samples = open_photographs(textures(tmp_path, 2, 0), side=16).parts["train"]
     batches = feed(samples, torch.device("cpu"), seed=1, batch=4, workers=workers, cut=Cut(2, 0.2))
     fed = [next(batches) for _ in range(3)]
     batches.close()
@@ -93,7 +91,7 @@ def test_what_is_fed_is_a_function_of_seed_epoch_and_sample(workers: int, tmp_pa
 
 
 def kinds(folder: Path) -> dict[str, Image.Image]:
-    colours = draw(2, SLOPE)
+    colours = draw(2)
     gray = np.asarray(colours.convert("L"))
     palette = colours.quantize(16)
     palette.info["transparency"] = bytes(range(16))
@@ -123,7 +121,7 @@ def break_one(path: Path) -> None:
 
 
 def test_a_broken_picture_is_skipped_by_name(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    stripes(tmp_path, 3, 0)
+    textures(tmp_path, 3, 0)
     break_one(tmp_path / "train" / "across" / "002.png")
     samples = open_photographs(tmp_path, side=16).parts["train"]
     with caplog.at_level(logging.WARNING):
@@ -143,7 +141,7 @@ def huge(path: Path) -> None:
 
 @pytest.mark.parametrize("make", [break_one, lambda path: path.write_bytes(b""), lambda path: path.write_text("no")])
 def test_too_many_broken_pictures_are_an_error_with_names(make: Any, tmp_path: Path) -> None:
-    stripes(tmp_path, 3, 0)
+    textures(tmp_path, 3, 0)
     for name in ("000.png", "002.png"):
         make(tmp_path / "train" / "down" / name)
     samples = open_photographs(tmp_path, side=16).parts["train"]
@@ -156,7 +154,7 @@ def test_too_many_broken_pictures_are_an_error_with_names(make: Any, tmp_path: P
 
 
 def test_the_error_of_a_worker_names_the_file(tmp_path: Path) -> None:
-    stripes(tmp_path, 1, 0)
+    textures(tmp_path, 1, 0)
     for name in ("across", "down"):
         break_one(tmp_path / "train" / name / "000.png")
     samples = open_photographs(tmp_path, side=16).parts["train"]
@@ -173,7 +171,7 @@ def test_a_huge_picture_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_loops_of_links_and_other_files_are_passed_over(tmp_path: Path) -> None:
-    stripes(tmp_path, 2, 0)
+    textures(tmp_path, 2, 0)
     train = tmp_path / "train"
     (train / "across" / "again").symlink_to(train)
     (train / "across" / "other").symlink_to(train / "down")  # no loop: its pictures count
@@ -182,7 +180,7 @@ def test_loops_of_links_and_other_files_are_passed_over(tmp_path: Path) -> None:
     (train / "down" / ".hidden.png").write_text("no picture")
     (train / "empty").mkdir()
     data = open_photographs(tmp_path, side=16)
-    assert data.classes == ("across", "down", "falling", "rising")
+    assert data.classes == ("across", "checks", "down", "rings")
     target = data.parts["train"].target
     assert target is not None
     assert target.bincount().tolist() == [4, 2, 2, 2]
@@ -193,7 +191,7 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
         open_photographs(tmp_path / "nowhere")
     with pytest.raises(UserError, match="holds no pictures"):
         open_photographs(tmp_path)
-    stripes(tmp_path, 1, 1)
+    textures(tmp_path, 1, 1)
     (tmp_path / "val" / "across").rename(tmp_path / "val" / "along")
     with pytest.raises(UserError, match="must hold no other classes"):
         open_photographs(tmp_path)
@@ -216,7 +214,7 @@ def pack(folder: Path, into: Path, *, labelled: bool = True) -> None:
 
 
 def test_pictures_in_tar_files_are_those_in_folders(tmp_path: Path) -> None:
-    folders = stripes(tmp_path / "folders", 3, 2)
+    folders = textures(tmp_path / "folders", 3, 2)
     for part in ("train", "val"):
         pack(folders / part, tmp_path / "tars" / part)
     plain, packed = (open_photographs(tmp_path / name, side=16) for name in ("folders", "tars"))
@@ -242,7 +240,7 @@ def test_pictures_in_tar_files_are_those_in_folders(tmp_path: Path) -> None:
 
 
 def test_tar_files_that_are_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    folders = stripes(tmp_path / "folders", 2, 0) / "train"
+    folders = textures(tmp_path / "folders", 2, 0) / "train"
     pack(folders, tmp_path / "plain", labelled=False)
     assert open_photographs(tmp_path / "plain", side=16).spec.target is None
     break_one(folders / "down" / "000.png")

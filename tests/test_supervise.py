@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from folders import stripes
+from folders import textures
 from randquant.data import Batch, Dataset
 from randquant.data.photographs import open_photographs
 from randquant.encoder import build_encoder
@@ -87,7 +87,7 @@ def weights(run: Run) -> torch.Tensor:
 def test_stopped_and_gone_on_with_equals_uninterrupted(
     augment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = stripes(tmp_path / "data", 4, 2)
+    folder = textures(tmp_path / "data", 4, 2)
     whole = supervise(small(folder, tmp_path / "whole", augment=augment))
     lines = whole.metrics()
     assert [(line["epoch"], line["step"], line["learning_rate"]) for line in lines] == [(1, 2, 0.02), (2, 4, 0.02)]
@@ -113,7 +113,7 @@ def test_stopped_and_gone_on_with_equals_uninterrupted(
 
 
 def test_rq_changes_what_is_learnt(tmp_path: Path) -> None:
-    folder = stripes(tmp_path / "data", 2, 0)
+    folder = textures(tmp_path / "data", 2, 0)
     plain, quantized = (
         supervise(small(folder, tmp_path / name, epochs=1, augment=name)) for name in ("rrc+flip", "rrc+flip+rq")
     )
@@ -122,9 +122,9 @@ def test_rq_changes_what_is_learnt(tmp_path: Path) -> None:
 
 
 def test_data_in_memory(tmp_path: Path) -> None:
-    samples = open_photographs(stripes(tmp_path / "data", 4, 0), side=16).parts["train"].take(torch.arange(16))
+    samples = open_photographs(textures(tmp_path / "data", 4, 0), side=16).parts["train"].take(torch.arange(16))
     spec = Spec((Grid(3, (16, 16), (4, 4)),), Target("class", 4))
-    data = Dataset("stripes", spec, {"train": samples, "test": samples})
+    data = Dataset("textures", spec, {"train": samples, "test": samples})
     run = supervise(small(tmp_path, tmp_path / "run", augment="full", epochs=1), data)
     assert run.metrics()[0]["epoch"] == 1
 
@@ -138,7 +138,7 @@ def test_data_in_memory(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_is_one_line(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
-    folder = stripes(tmp_path / "data", 2, 0)
+    folder = textures(tmp_path / "data", 2, 0)
     with pytest.raises(UserError, match=message) as caught:
         supervise(small(folder, tmp_path / "run", **changes))
     assert "\n" not in str(caught.value)
