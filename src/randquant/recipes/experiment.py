@@ -158,5 +158,5 @@ class Size:
 
 SIZES: dict[Scale, Size] = {
     "full": Size(),
-    "tiny": Size(side=32, backbone="resnet18", batch=32, epochs=30, hidden=128, workers=0),
+    "tiny": Size(side=32, backbone="timm/test_resnet", batch=32, epochs=100, hidden=128, workers=0),
 }
