@@ -108,7 +108,7 @@ class Experiment:
         """The settings of the supervised training; arguments as above."""
         size = SIZES[scale]
         options = dict(self.options)
-        epochs = size.epochs or self.epochs
+        epochs = size.labelled or self.epochs
         return SuperviseSettings(
             data=data,
             out=out,
@@ -131,7 +131,8 @@ class Size:
     Attributes:
         side: pixels of an image's side.
         backbone: the vision model.
-        batch, epochs: of the training.
+        batch, epochs: of the self-supervised training; the batch is that of others too.
+        labelled: epochs of supervised training, and of the linear probe.
         hidden: the largest hidden width of heads.
         workers: processes that read.
     """
@@ -140,6 +141,7 @@ class Size:
     backbone: str = ""
     batch: int = 0
     epochs: int = 0
+    labelled: int = 0
     hidden: int = 0
     workers: int = 16
 
@@ -158,5 +160,5 @@ class Size:
 
 SIZES: dict[Scale, Size] = {
     "full": Size(),
-    "tiny": Size(side=32, backbone="timm/test_resnet", batch=32, epochs=100, hidden=128, workers=0),
+    "tiny": Size(side=32, backbone="timm/test_resnet", batch=32, epochs=100, labelled=30, hidden=128, workers=0),
 }

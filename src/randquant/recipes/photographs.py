@@ -149,7 +149,7 @@ def _probed(settings: RecipeSettings, dataset: Dataset, encoder: Encoder, *, lin
         batch = min(BATCH, size.batch or BATCH)
         # Sizes alone differ: the learning rate stays that of the full batch.
         lines = linear_probe(
-            encoder, dataset, epochs=size.epochs or EPOCHS, batch=batch, base=0.1 * BATCH / batch,
+            encoder, dataset, epochs=size.labelled or EPOCHS, batch=batch, base=0.1 * BATCH / batch,
             seed=settings.seed, workers=size.workers,
         )  # fmt: skip
         found = {LINEAR: lines[-1]["test_accuracy"], BEST: max(line["test_accuracy"] for line in lines)}
