@@ -35,7 +35,9 @@ from randquant.settings import (
     ProbeSettings,
     Protocol,
     QuickstartSettings,
+    RecipeSettings,
     ReportSettings,
+    SuperviseSettings,
     defaults_of,
 )
 
@@ -54,8 +56,10 @@ COMMANDS = {
     "probe": Command(ProbeSettings, "probe", "probe"),
     "finetune": Command(FinetuneSettings, "finetune", "finetune"),
     "choose": Command(ChooseSettings, "bench", "choose"),
+    "supervise": Command(SuperviseSettings, "supervise", "supervise"),
     "bench": Command(BenchSettings, "bench", "bench"),
     "report": Command(ReportSettings, "report", "report"),
+    "recipe": Command(RecipeSettings, "recipes", "recipe"),
     "data": Command(DataSettings, "data.command", "data"),
 }
 

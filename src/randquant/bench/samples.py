@@ -16,6 +16,7 @@ from torch import Tensor
 from randquant.bench.grid import Task
 from randquant.data import Dataset
 from randquant.encoder import make_encoder
+from randquant.methods.method import transformer
 from randquant.methods.quantized import QuantizedEmbeddings, QuantizedInputs
 from randquant.quantize.draw import Draws
 from randquant.report.files import write_whole
@@ -66,7 +67,7 @@ def _sample(dataset: Dataset) -> dict[str, Any]:
 def _embedded(one: Input, values: Tensor, draws: Draws, details: MethodSettings) -> list[Tensor]:
     """The embeddings [1, D, N] of one input of symbols in a random encoder, as they are and in two views."""
     spec = Spec((one,))
-    encoder = make_encoder(spec, EncoderSettings(), seed=0)
+    encoder = transformer(make_encoder(spec, EncoderSettings(), seed=0), "a page", "shows")
     with torch.no_grad():
         tokens, padding = encoder.embed((values,)), encoder.padding((values,))
         quantize = QuantizedEmbeddings(spec, details)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+from collections.abc import Iterable, Iterator
 from multiprocessing.context import BaseContext
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,7 +18,9 @@ from torch.utils.data import Dataset
 
 from randquant.data.batch import Batch, Samples
 from randquant.data.items import Items
+from randquant.data.photographs import Photographs
 from randquant.errors import UserError
+from randquant.quantize.draw import Draws
 
 
 class Reader(Dataset[Batch | UserError]):
@@ -61,6 +65,35 @@ def _culprit(samples: Samples, rows: Tensor) -> str:
     return f"a batch of {len(rows)} samples"
 
 
+class Cut(NamedTuple):
+    """How photographs are cut where they are read.
+
+    Attributes:
+        views: crops of each.
+        area: the smallest share of a picture's area.
+    """
+
+    views: int
+    area: float
+
+
+class Cutter(Dataset[Batch | UserError]):
+    """Gives whole batches of crops, or what is wrong with one of the photographs.
+
+    Its index is what the crops' numbers follow from, and the rows.
+    """
+
+    def __init__(self, samples: Photographs, cut: Cut) -> None:
+        self._samples, self._cut = samples, cut
+
+    def __getitem__(self, place: tuple[int, int, Tensor, slice, Tensor]) -> Batch | UserError:
+        seed, epoch, ids, part, rows = place
+        try:
+            return self._samples.cut(rows, Draws(seed, epoch, ids, part), self._cut.views, self._cut.area)
+        except UserError as problem:
+            return problem
+
+
 class Compact(Dataset[tuple[Tensor, ...]]):
     """Gives the inputs of many samples as a cache keeps them: its index is a tensor of positions."""
 
@@ -70,6 +103,18 @@ class Compact(Dataset[tuple[Tensor, ...]]):
     def __getitem__(self, positions: Tensor) -> tuple[Tensor, ...]:
         read = [self._read(position) for position in positions.tolist()]
         return tuple(torch.stack(one) for one in zip(*read, strict=True))
+
+
+def plainly(batches: Iterable[Batch | UserError]) -> Iterator[Batch]:
+    """What worker processes read.
+
+    Raises:
+        UserError: what one of them found wrong with a sample.
+    """
+    for one in batches:
+        if isinstance(one, UserError):
+            raise one
+        yield one
 
 
 def end_with_reader(worker: int) -> None:

@@ -21,7 +21,7 @@ from torch import nn
 
 from randquant import process
 from randquant.data import Dataset, open_data
-from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, make_encoder
+from randquant.encoder import Encoder, ForeignEncoder, make_encoder
 from randquant.errors import UserError
 from randquant.finetune.labels import Labelled, labelled
 from randquant.finetune.loop import Classifier, fit, judge
@@ -142,7 +142,7 @@ def make_chain(names: str, spec: Spec, began: dict[str, Any]) -> Chain:
 
 def fresh(encoder: Encoder, make_module: Callable[[], nn.Module] | None, seed: int) -> Encoder:
     """The same encoder with random weights."""
-    if isinstance(encoder, DomainAgnosticTransformer):
+    if not isinstance(encoder, ForeignEncoder):
         return make_encoder(encoder.spec, encoder.settings, seed)
     assert make_module is not None
     with torch.random.fork_rng(devices=[]):

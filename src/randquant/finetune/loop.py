@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from randquant.data import Batch
+from randquant.data import Batch, Samples
 from randquant.encoder import Encoder
 from randquant.errors import UserError
 from randquant.finetune.layers import layer_groups
@@ -124,9 +124,9 @@ def _check(loss: float, step: int, settings: FinetuneSettings) -> None:
         )
 
 
-def judge(classifier: Classifier, samples: Batch) -> tuple[float, float]:
-    """The share of labelled samples that are named right, and their mean loss."""
+def judge(classifier: Classifier, samples: Samples, workers: int = 0) -> tuple[float, float]:
+    """The share of labelled samples that are named right, and their mean loss; `workers` processes read them."""
     assert samples.target is not None
-    logits = torch.from_numpy(extract(classifier, samples))  # [N, classes]
+    logits = torch.from_numpy(extract(classifier, samples, workers=workers))  # [N, classes]
     right = logits.argmax(dim=1) == samples.target
     return float(right.double().mean()), float(F.cross_entropy(logits, samples.target))

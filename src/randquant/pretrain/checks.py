@@ -36,11 +36,7 @@ def check_samples(samples: Samples, spec: Spec, settings: PretrainSettings) -> N
         UserError: there are too few samples, or two of one id; the batch cannot be shared out among the processes;
             inputs are not as the spec says; values are not finite, or a channel says nothing.
     """
-    processes = world.size()
-    if settings.batch % processes or settings.batch < 2 * processes:
-        raise UserError(
-            f"batch: got {settings.batch} for {processes} processes, must be a multiple of that, and 2 each at least"
-        )
+    check_shared(settings.batch)
     if len(samples.ids) < settings.batch:
         raise UserError(f"batch: got {settings.batch}, must be at most the {len(samples.ids)} training samples")
     ordered = samples.ids.sort().values
@@ -55,6 +51,19 @@ def check_samples(samples: Samples, spec: Spec, settings: PretrainSettings) -> N
     check_finite(some)
     if isinstance(samples, Batch):  # others are too many to be looked through; batches are looked at as they come
         _check_channels(samples)
+
+
+def check_shared(batch: int) -> None:
+    """Refuse a batch that the processes cannot share out evenly.
+
+    Raises:
+        UserError: it cannot.
+    """
+    processes = world.size()
+    if batch % processes or batch < 2 * processes:
+        raise UserError(
+            f"batch: got {batch} for {processes} processes, must be a multiple of that, and 2 each at least"
+        )
 
 
 def check_compiler(device: torch.device) -> None:

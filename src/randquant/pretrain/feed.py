@@ -7,7 +7,7 @@ middle of an epoch as if it had never stopped.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 
 from randquant import world
 from randquant.data import Batch, Samples
-from randquant.data.reading import Reader, end_with_reader, worker_processes
+from randquant.data.photographs import Photographs
+from randquant.data.reading import Cut, Cutter, Reader, end_with_reader, worker_processes
 from randquant.errors import UserError
 from randquant.quantize.draw import Draws
 
@@ -37,7 +38,14 @@ class Place(NamedTuple):
 
 
 def feed(
-    samples: Samples, device: torch.device, *, seed: int, batch: int, workers: int = 0, first: int = 0
+    samples: Samples,
+    device: torch.device,
+    *,
+    seed: int,
+    batch: int,
+    workers: int = 0,
+    first: int = 0,
+    cut: Cut | None = None,
 ) -> Generator[tuple[Batch, Draws], None, None]:
     """Batches of this process, on a device, with the random numbers of their samples, without end.
 
@@ -50,6 +58,7 @@ def feed(
         batch: samples of all processes together.
         workers: 0 reads in this process.
         first: how many batches were used before.
+        cut: how photographs are cut where they are read; others are cut on the device.
 
     Raises:
         UserError: a sample cannot be read, or holds values that are not finite, on any process; a worker was killed.
@@ -59,9 +68,10 @@ def feed(
         for place in _places(held.ids, seed, batch, first):
             yield held.take(place.rows), Draws(seed, place.epoch, place.ids, place.part)
         return
+    reader = Cutter(samples, cut) if cut is not None and isinstance(samples, Photographs) else Reader(samples)
     loader: DataLoader[Batch | UserError] = DataLoader(
-        Reader(samples),
-        sampler=_Endless(samples.ids, seed, batch, first),
+        reader,
+        sampler=_Endless(samples.ids, seed, batch, first, isinstance(reader, Cutter)),
         batch_size=None,  # a reader takes a whole batch at once
         num_workers=workers,
         multiprocessing_context=worker_processes() if workers else None,
@@ -135,10 +145,11 @@ def _places(ids: Tensor, seed: int, batch: int, first: int) -> Iterator[Place]:
 
 
 class _Endless:
-    """The rows of each batch, in order: the sampler of a `DataLoader`."""
+    """What a reader needs of each batch, in order: the sampler of a `DataLoader`."""
 
-    def __init__(self, ids: Tensor, seed: int, batch: int, first: int) -> None:
-        self._places = ids, seed, batch, first
+    def __init__(self, ids: Tensor, seed: int, batch: int, first: int, cutting: bool) -> None:
+        self._places, self._seed, self._cutting = (ids, seed, batch, first), seed, cutting
 
-    def __iter__(self) -> Iterator[Tensor]:
-        return (place.rows for place in _places(*self._places))
+    def __iter__(self) -> Iterator[Any]:
+        for epoch, ids, rows, part in _places(*self._places):
+            yield (self._seed, epoch, ids, part, rows) if self._cutting else rows

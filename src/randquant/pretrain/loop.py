@@ -16,10 +16,10 @@ from torch import nn
 
 from randquant import world
 from randquant.data import Batch, Dataset, open_data
-from randquant.data.reading import taken
+from randquant.data.reading import Cut, taken
 from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, make_encoder
 from randquant.errors import UserError
-from randquant.methods import UNTRAINED, Loss, Method, make_method
+from randquant.methods import UNTRAINED, Loss, Method, crops, make_method
 from randquant.methods.batch_norm import share_batch_norms
 from randquant.pretrain.checks import check_compiler, check_samples, training_part
 from randquant.pretrain.display import Display
@@ -166,7 +166,8 @@ def train(
                 run.save_state(state, step, keep=settings.keep)
 
         order = {"seed": settings.seed, "batch": settings.batch, "first": first * settings.accumulate}
-        source = feed(samples, fabric.device, workers=settings.workers, **order)
+        cut = Cut(2, settings.method_details.crop_area) if crops(settings.method) else None
+        source = feed(samples, fabric.device, workers=settings.workers, cut=cut, **order)
         batches = closing.enter_context(contextlib.closing(source))
         with world.agreement(fabric.device):
             shown = taken(samples, torch.arange(min(WATCHED, len(samples.ids)))).to(fabric.device)

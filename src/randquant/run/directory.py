@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from randquant import __version__
-from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder
+from randquant.encoder import Encoder, ForeignEncoder, OwnEncoder
 from randquant.errors import UserError
 from randquant.run import states, weights
 from randquant.run.files import read, replace, replace_json, writing
@@ -128,7 +128,7 @@ class Run:
         weights.save(self.path, encoder)
 
     @overload
-    def encoder(self) -> DomainAgnosticTransformer: ...
+    def encoder(self) -> OwnEncoder: ...
     @overload
     def encoder(self, module: nn.Module) -> ForeignEncoder: ...
     def encoder(self, module: nn.Module | None = None) -> Encoder:

@@ -20,7 +20,9 @@ from randquant.settings.method import MethodSettings
 from randquant.settings.pretrain import DABS, WITHOUT_EFFECT, PretrainSettings, defaults_of
 from randquant.settings.probe import ProbeSettings
 from randquant.settings.quickstart import QuickstartSettings
+from randquant.settings.recipe import RecipeSettings
 from randquant.settings.report import ReportSettings
+from randquant.settings.supervise import SuperviseSettings
 
 __all__ = [
     "EncoderSettings",
@@ -33,9 +35,11 @@ __all__ = [
     "ProbeSettings",
     "DataSettings",
     "FinetuneSettings",
+    "SuperviseSettings",
     "QuickstartSettings",
     "BenchSettings",
     "ChooseSettings",
+    "RecipeSettings",
     "ReportSettings",
     "Device",
     "Precision",
