@@ -12,7 +12,9 @@ from results import MEMORY_BINS, Case, Results
 def speed_table(results: Results) -> str:
     """One row for each batch and contestant; times beside their multiples of copy_ on the same batch."""
     bins = sorted({case.bins for case in results.seconds if case.bins})
-    header = ["batch", "", "any R", *(f"R = {r}" for r in bins), f"extra MB, R = {MEMORY_BINS}"]
+    header = ["batch", "", "any R", *(f"R = {r}" for r in bins)]
+    if results.extra:
+        header.append(f"extra MB, R = {MEMORY_BINS}")
     on_gpu = any(case.batch.device != "cpu" for case in results.seconds)
     if on_gpu:
         header.append(f"of copy bandwidth, R = {MEMORY_BINS}")
@@ -41,7 +43,7 @@ def _rows(results: Results, bins: Sequence[int], on_gpu: bool) -> Iterator[list[
         named = [case for r in (MEMORY_BINS, 0) if (case := Case(batch, contestant, r)) in results.seconds]
         extra = [f"{results.extra[case] / 1e6:.1f}" for case in named if case in results.extra]
         share = [f"{copy / results.seconds[case]:.0%}" for case in named if batch.device != "cpu"]
-        last = [*(extra or [""]), *((share or [""]) if on_gpu else [])]
+        last = [*((extra or [""]) if results.extra else []), *((share or [""]) if on_gpu else [])]
         yield ["" if batch == shown else batch.title, contestant, *cells, *last]
         shown = batch
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import triton
 from torch import Tensor
 
 from . import gpu_draw_kernels as kernels
+from .gpu_numbers import blocks, power_of_2
 
 LONGEST = 256  # run of numbers that a program sorts
 _TILE = 1024  # numbers of a program
@@ -40,17 +40,17 @@ def _below_all(keys: Tensor, *numbers: int) -> Tensor:
     first, last = numbers[0], numbers[-1]
     halves = first & _WORD, first >> 32 & _WORD, last & _WORD, last >> 32 & _WORD
     count = out.numel()
-    grid = (triton.cdiv(count, _TILE),)
+    grid = (blocks(count, _TILE),)
     _launch(kernels.fold, grid, keys.contiguous(), None, out, *halves, count, TWICE=len(numbers) == 2, BLOCK=_TILE)
     return out
 
 
 def _below_each(keys: Tensor, words: Tensor) -> Tensor:
     """The key that its own word names below each key."""
-    shape = torch.broadcast_shapes(keys.shape, words.shape)  # type: ignore[no-untyped-call]
-    keys, words, out = keys.expand(shape), words.expand(shape), keys.new_empty(shape)
+    keys, words = torch.broadcast_tensors(keys, words)  # type: ignore[no-untyped-call]
+    out = torch.empty(keys.shape, dtype=torch.int64, device=keys.device)
     count = out.numel()
-    grid = (triton.cdiv(count, _TILE),)
+    grid = (blocks(count, _TILE),)
     _launch(kernels.fold, grid, keys.contiguous(), words.contiguous(), out, *(0,) * 4, count, TWICE=False, BLOCK=_TILE)
     return out
 
@@ -74,11 +74,11 @@ def uniform(keys: Tensor, count: int, purpose: int, runs: int = 0) -> Tensor:
     if width > LONGEST and runs:
         return uniform(keys, count, purpose).view(-1, width).sort().values.view(-1, count)
     rows = len(keys) * (runs or 1)
-    columns = min(triton.next_power_of_2(width), _TILE)
+    columns = min(power_of_2(width), _TILE)
     block = _TILE // columns
     _launch(
         kernels.uniform,
-        (triton.cdiv(rows, block), triton.cdiv(width, columns)),
+        (blocks(rows, block), blocks(width, columns)),
         *(keys.contiguous(), out, purpose, rows, runs or 1, width),
         SORTED=runs > 0,
         BLOCK_ROWS=block,

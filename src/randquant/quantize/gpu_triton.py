@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-import triton
 import triton.language as tl
 from torch import Tensor
 
 from . import gpu_kernels as kernels
 from .draw import Fractions
+from .gpu_numbers import blocks, power_of_2
 from .scope import INTEGERS, Limits, arithmetic
 
 WARP = 1024  # elements that a warp holds in its registers; half as many if arithmetic is in float64
@@ -105,16 +105,16 @@ def _plan(x: Tensor, *outs: Tensor, shared: bool = True) -> Plan:
     samples, channels, n = x.shape
     warp = WARP // 2 if arithmetic(x.dtype) == torch.float64 else WARP
     columns = x.stride(1) == 1 and x.stride(2) != 1
-    line = min(LINE // x.element_size(), triton.next_power_of_2(channels)) if columns else 1
-    along = min(triton.next_power_of_2(n), warp * WARPS // line)
-    across = min(triton.next_power_of_2(channels), max(line, warp // along), SCOPES)
-    programs = samples * triton.cdiv(channels, across)
+    line = min(LINE // x.element_size(), power_of_2(channels)) if columns else 1
+    along = min(power_of_2(n), warp * WARPS // line)
+    across = min(power_of_2(channels), max(line, warp // along), SCOPES)
+    programs = samples * blocks(channels, across)
 
-    tiles = triton.cdiv(n, along)
+    tiles = blocks(n, along)
     processors = _processors(x.device)
-    parts = 1 if not shared or programs >= 2 * processors else min(tiles, triton.cdiv(4 * processors, programs))
-    reach = triton.cdiv(tiles, parts) * along
-    parts = triton.cdiv(n, reach)
+    parts = 1 if not shared or programs >= 2 * processors else min(tiles, blocks(4 * processors, programs))
+    reach = blocks(tiles, parts) * along
+    parts = blocks(n, reach)
 
     extents = [sum(size * stride for size, stride in zip(t.shape, t.stride(), strict=True)) for t in (x, *outs)]
     offsets = torch.int32 if max(extents) < WIDE else torch.int64

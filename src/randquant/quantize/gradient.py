@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -16,18 +16,11 @@ Gradient = Literal["range", "straight_through", "none"]
 
 
 class Backend(Protocol):
-    """A module that quantizes scopes, deterministically."""
+    """A module that quantizes scopes, deterministically; it may have a `range_gradient(x, gradient, fractions)` too."""
 
     def quantize(self, x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None) -> None: ...
 
     def measure(self, x: Tensor) -> Limits: ...
-
-
-@runtime_checkable
-class FusedBackward(Protocol):
-    """A backend that computes the gradient through measured ranges itself; for others plain torch does."""
-
-    def range_gradient(self, x: Tensor, gradient: Tensor, fractions: Fractions) -> Tensor: ...
 
 
 class Quantize(torch.autograd.Function):
@@ -69,8 +62,9 @@ class Quantize(torch.autograd.Function):
         if gradient == "straight_through":
             return gradient_out, *nothing
         g, values = scopes.of(gradient_out), scopes.of(x)  # [B, C, N]
-        if gradient == "range" and limits is None and isinstance(backend, FusedBackward):
-            return scopes.restore(backend.range_gradient(values, g, fractions), like=x), *nothing
+        fused = getattr(backend, "range_gradient", None)  # for other backends plain torch does it
+        if gradient == "range" and limits is None and fused is not None:
+            return scopes.restore(fused(values, g, fractions), like=x), *nothing
         finite = values.isfinite()
         applied = fractions.applied
         quantized = finite if applied is None else finite & applied.view(*values.shape[:2], 1)
