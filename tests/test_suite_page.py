@@ -96,7 +96,7 @@ def test_a_reader_finds_every_part(width: int, page: Path, tmp_path: Path) -> No
         "crop on audio_mnist: method: crop was given no grid",
         "signal: 3 of its 6 channels",
         "embeddings: a column for each of 5 symbols, a row for each of 24 dimensions",
-        "emix on imagenet: 7",
+        "emix on librispeech: 8",
         "--methods emix,rq,crop --tasks cifar10,audio_mnist,pamap2,vqa --seeds 2 --steps 9",
         "The head and its settings are the benchmark",
     ):

@@ -35,8 +35,8 @@ def write_samples(tasks: Sequence[Task], path: Path) -> None:
     wanted = [task for domain, task in firsts.items() if kept.get(domain, {}).get("task") != task.name]
     if wanted:
         found = kept | {task.domain: _sample(task.open()) for task in wanted}
-        order = dict.fromkeys(task.domain for task in tasks)
-        write_whole(path, json.dumps({"samples": [found[domain] for domain in (*order, *kept) if domain in found]}))
+        order = dict.fromkeys([*(task.domain for task in tasks), *kept])
+        write_whole(path, json.dumps({"samples": [found[domain] for domain in order if domain in found]}))
 
 
 def _sample(dataset: Dataset) -> dict[str, Any]:
