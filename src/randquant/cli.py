@@ -30,12 +30,16 @@ from randquant.settings import (
     BenchSettings,
     ChooseSettings,
     DataSettings,
+    DoctorSettings,
+    ExportSettings,
     FinetuneSettings,
     PretrainSettings,
+    PreviewSettings,
     ProbeSettings,
     Protocol,
     QuickstartSettings,
     ReportSettings,
+    ViewSettings,
     defaults_of,
 )
 
@@ -56,6 +60,10 @@ COMMANDS = {
     "choose": Command(ChooseSettings, "bench", "choose"),
     "bench": Command(BenchSettings, "bench", "bench"),
     "report": Command(ReportSettings, "report", "report"),
+    "preview": Command(PreviewSettings, "preview", "preview"),
+    "doctor": Command(DoctorSettings, "doctor", "doctor"),
+    "view": Command(ViewSettings, "view", "view"),
+    "export": Command(ExportSettings, "export", "export"),
     "data": Command(DataSettings, "data.command", "data"),
 }
 

@@ -61,6 +61,12 @@ _TRAINING = {
     "knn_accuracy": Metric("Nearest neighbours while training", "accuracy", "%"),
 }
 
+WHOLE_TRAINING = {  # what the page of one run shows
+    **_TRAINING,
+    "feature_spread": Metric("Spread of the features", "0 says that all samples look alike, 1 is the most", "spread"),
+    "linear_accuracy": Metric("Linear head while training", "accuracy", "%"),
+}
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -105,10 +111,12 @@ def few_label_curves(table: Table, name: str) -> list[Chart]:
     return charts
 
 
-def training_curves(runs: Sequence[TrainedRun], looks: Mapping[str, Look]) -> list[Chart]:
-    """Every metric that was logged while training, a chart each; every seed is a line."""
+def training_curves(
+    runs: Sequence[TrainedRun], looks: Mapping[str, Look], shown: Mapping[str, Metric] = _TRAINING
+) -> list[Chart]:
+    """Every metric of `shown` that was logged while training, a chart each; every seed is a line."""
     charts: list[Chart] = []
-    for name, metric in _TRAINING.items():
+    for name, metric in shown.items():
         series = [(run, *run.series(name)) for run in runs if run.method in looks]
         series = [(run, steps, values) for run, steps, values in series if len(steps) > 1]
         if not series:

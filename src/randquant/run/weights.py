@@ -17,43 +17,43 @@ from randquant.settings import EncoderSettings
 from randquant.spec import Spec
 
 
-def save(folder: Path, encoder: Encoder) -> None:
-    """Write both files; of a user's own module, the weights have the names that they have in that module.
+def save(folder: Path, encoder: Encoder, name: str = "encoder") -> None:
+    """Write both files, under one name; of a user's own module, the weights have the names that they have in it.
 
     Raises:
         UserError: the folder cannot be written, or the module keeps more than tensors.
     """
     module = encoder.module if isinstance(encoder, ForeignEncoder) else encoder
     weights = {}
-    for name, value in module.state_dict().items():
+    for key, value in module.state_dict().items():
         if not isinstance(value, Tensor):
             raise UserError(
-                f"encoder: {type(module).__name__} has {name} of type {type(value).__name__} in its state_dict, which "
+                f"encoder: {type(module).__name__} has {key} of type {type(value).__name__} in its state_dict, which "
                 "must hold tensors only"
             )
-        weights[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)  # tied ones, each for itself
+        weights[key] = value.detach().cpu().clone(memory_format=torch.contiguous_format)  # tied ones, each for itself
     recipe: dict[str, Any] = {"spec": encoder.spec.to_dict()}
     if isinstance(encoder, ForeignEncoder):
         recipe |= {"module": _name(module), "width": encoder.width}
     else:
         recipe |= {"settings": encoder.settings.to_dict()}
-    replace_json(folder / "encoder.json", recipe)
-    replace(folder / "encoder.safetensors", lambda file: file.write(safetensors.torch.save(weights)))
+    replace_json(folder / f"{name}.json", recipe)
+    replace(folder / f"{name}.safetensors", lambda file: file.write(safetensors.torch.save(weights)))
 
 
-def load(folder: Path) -> DomainAgnosticTransformer:
+def load(folder: Path, name: str = "encoder") -> DomainAgnosticTransformer:
     """The transformer whose weights are there, on the CPU and in eval mode.
 
     Raises:
         UserError: a file is missing or damaged, or the weights are those of a user's own module.
     """
-    encoder = _rebuild(folder)
+    encoder = _rebuild(folder, name)
     if isinstance(encoder, _Foreign):
         raise UserError(
             f"run: {folder} holds the weights of a module of your own, {encoder.name}; make one and give it: "
             "Run.encoder(module)"
         )
-    encoder.load_state_dict(_weights(folder, encoder), assign=True)
+    encoder.load_state_dict(_weights(folder, encoder, name), assign=True)
     return encoder.eval()
 
 
@@ -79,8 +79,8 @@ class _Foreign(NamedTuple):
     width: int
 
 
-def _rebuild(folder: Path) -> DomainAgnosticTransformer | _Foreign:
-    """What encoder.json stands for: a transformer without its weights yet, or what is known of a user's own module."""
+def _rebuild(folder: Path, name: str = "encoder") -> DomainAgnosticTransformer | _Foreign:
+    """What the JSON stands for: a transformer without its weights yet, or what is known of a user's own module."""
 
     def parse(path: Path) -> DomainAgnosticTransformer | _Foreign:
         recipe = json.loads(path.read_text())
@@ -90,12 +90,12 @@ def _rebuild(folder: Path) -> DomainAgnosticTransformer | _Foreign:
         with torch.device("meta"):  # the weights come from the other file: draw none
             return DomainAgnosticTransformer(spec, EncoderSettings.from_dict(recipe["settings"]))
 
-    return read(folder / "encoder.json", parse)
+    return read(folder / f"{name}.json", parse)
 
 
-def _weights(folder: Path, module: nn.Module) -> dict[str, Tensor]:
-    """What encoder.safetensors holds, which has the names and shapes that the module needs."""
-    path = folder / "encoder.safetensors"
+def _weights(folder: Path, module: nn.Module, name: str = "encoder") -> dict[str, Tensor]:
+    """What the safetensors file holds, which has the names and shapes that the module needs."""
+    path = folder / f"{name}.safetensors"
     weights = read(path, lambda path: safetensors.torch.load(path.read_bytes()))
     there = {key: tuple(value.shape) for key, value in weights.items()}
     here = {key: tuple(value.shape) for key, value in module.state_dict().items()}

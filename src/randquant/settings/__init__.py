@@ -13,13 +13,17 @@ from randquant.settings.choices import (
 )
 from randquant.settings.choose import ChooseSettings
 from randquant.settings.data import DataSettings
+from randquant.settings.doctor import DoctorSettings
 from randquant.settings.encoder import BENCHMARK_ENCODER, EncoderSettings
+from randquant.settings.export import ExportSettings
 from randquant.settings.finetune import FinetuneSettings
 from randquant.settings.method import MethodSettings
 from randquant.settings.pretrain import DABS, WITHOUT_EFFECT, PretrainSettings, defaults_of
+from randquant.settings.preview import PreviewSettings
 from randquant.settings.probe import ProbeSettings
 from randquant.settings.quickstart import QuickstartSettings
 from randquant.settings.report import ReportSettings
+from randquant.settings.view import ViewSettings
 
 __all__ = [
     "EncoderSettings",
@@ -36,6 +40,10 @@ __all__ = [
     "BenchSettings",
     "ChooseSettings",
     "ReportSettings",
+    "PreviewSettings",
+    "DoctorSettings",
+    "ViewSettings",
+    "ExportSettings",
     "Device",
     "Precision",
     "Protocol",
