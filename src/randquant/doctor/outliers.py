@@ -36,7 +36,9 @@ def outliers(patient: Patient) -> Iterator[Finding]:
                 f"{float(fullest[worst]):.1%} of the values of channel {worst}, which keeps {float(bits[worst]):.2f} "
                 f"of {math.log2(patient.bins):.2f} bits",
                 "a few far values eat the range: the views differ in these alone",
-                "take the logarithm of the channel, or clip it at a high quantile",
+                "draw bins among the values: --edges quantile"
+                if one.size
+                else "give the logarithm of the column, or its ranks",
             )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from randquant.data import Batch, Dataset
 from randquant.encoder import DomainAgnosticTransformer
+from randquant.errors import UserError
 from randquant.preview import figures
 from randquant.preview.figures import Figure, View
 from randquant.preview.words import Reading, readings
@@ -87,6 +88,7 @@ def section(
                         settings.bins,
                         Draws(settings.seed, 0, chosen.ids[[i]]),
                         one.padding,
+                        settings.edges,
                     )
                 ),
             )
@@ -104,12 +106,17 @@ def section(
         return _table(place, one, title, chosen, measured, titles, draws, settings)
     assert isinstance(one, Grid)
     numbers = values[:, : one.channels]
-    drawn = [quantize_with_bins(numbers, count, draws.keys(f"rq/{place}")) for count in settings.bins]
+    edges = settings.edges
+    drawn = [quantize_with_bins(numbers, count, draws.keys(f"rq/{place}"), edges=edges) for count in settings.bins]
     all_keys = Draws(settings.seed, 0, measured.ids).keys(f"rq/{place}")
     every = measured.inputs[place]
     rows = tuple(
         _row(
-            count, kept(every.flatten(2).flatten(0, 1), quantize_with_bins(every, count, all_keys).edges.flatten(0, 1))
+            count,
+            kept(
+                every.flatten(2).flatten(0, 1),
+                quantize_with_bins(every, count, all_keys, edges=edges).edges.flatten(0, 1),
+            ),
         )
         for count in settings.bins
     )
@@ -162,17 +169,26 @@ def _table(
     draws: Draws,
     settings: PreviewSettings,
 ) -> Section:
-    """A table's columns: each over the range of the training part, each value by bins of its own."""
+    """A table's columns: each over the range of the training part, each value by bins of its own.
+
+    Raises:
+        UserError: quantile edges, which one value a column has not.
+    """
+    if settings.edges == "quantile":
+        raise UserError("edges: a table has one value a column and sample, and so no quantiles; take random or uniform")
     every = measured.inputs[place][:, : one.columns].double()  # [N, columns]
     known = one.limits or tuple(zip(every.amin(0).tolist(), every.amax(0).tolist(), strict=True))
     low, high = torch.tensor(known, dtype=torch.float32).unbind(1)
     values = chosen.inputs[place][:, : one.columns]
-    drawn = [quantize_with_bins(values, count, draws.keys(f"rq/{place}"), (low, high)) for count in settings.bins]
+    drawn = [
+        quantize_with_bins(values, count, draws.keys(f"rq/{place}"), (low, high), settings.edges)
+        for count in settings.bins
+    ]
     keys = Draws(settings.seed, 0, torch.arange(_DRAWS)).keys(f"rq/{place}")
     some = every[:1].float().expand(_DRAWS, -1)
     rows = []
     for count in settings.bins:
-        edges = quantize_with_bins(some, count, keys, (low, high)).edges  # [K, columns, R-1]
+        edges = quantize_with_bins(some, count, keys, (low, high), settings.edges).edges  # [K, columns, R-1]
         columns = [kept(every[:, c].expand(_DRAWS, -1), edges[:, c]) for c in range(one.columns)]
         rows.append(_row(count, Kept(*map(torch.cat, zip(*columns, strict=True)))))
     shown = range(min(_COLUMNS, one.columns))

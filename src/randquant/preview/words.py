@@ -10,6 +10,7 @@ from torch import Tensor
 
 from randquant.quantize import randomized_quantize
 from randquant.quantize.draw import Draws
+from randquant.quantize.operation import Edges
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,13 @@ class Reading:
 
 
 def readings(
-    symbols: Tensor, table: Tensor, words: Sequence[str], bins: Sequence[int], draws: Draws, padding: int | None
+    symbols: Tensor,
+    table: Tensor,
+    words: Sequence[str],
+    bins: Sequence[int],
+    draws: Draws,
+    padding: int | None,
+    edges: Edges = "random",
 ) -> list[Reading]:
     """A sample's symbols as they are, then as every number of bins leaves them.
 
@@ -43,6 +50,7 @@ def readings(
         bins: the numbers of bins.
         draws: of one sample.
         padding: the symbol that fills up.
+        edges: as in `randomized_quantize`.
     """
     said = symbols[0] if padding is None else symbols[0][symbols[0] != padding]  # [M]
     before = [_named(i, words) for i in said.tolist()]
@@ -50,7 +58,11 @@ def readings(
     embedded = table[said]  # [M, D]
     for count in bins:
         keys = draws.keys("rq/embeddings")
-        view = randomized_quantize(embedded[None], count, channel_dim=2, keys=keys)[0] if len(said) > 1 else embedded
+        view = (
+            randomized_quantize(embedded[None], count, channel_dim=2, edges=edges, keys=keys)[0]
+            if len(said) > 1
+            else embedded
+        )
         nearest = torch.cdist(view[None], table[None])[0].argmin(1)  # [M]
         changed = nearest != said
         closeness = torch.nn.functional.cosine_similarity(view, embedded, dim=1).mean() if len(said) else 1.0

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from randquant.quantize import eager
 from randquant.quantize.draw import fractions
-from randquant.quantize.operation import randomized_quantize
+from randquant.quantize.operation import Edges, randomized_quantize
+from randquant.quantize.quantiles import quantile_book
 from randquant.quantize.scope import INTEGERS, arithmetic
 
 
@@ -20,23 +21,30 @@ class Binned(NamedTuple):
     values: Tensor  # [B, C, R], what the elements of each bin become
 
 
-def quantize_with_bins(x: Tensor, bins: int, keys: Tensor, limits: tuple[Tensor, Tensor] | None = None) -> Binned:
-    """The view that `randomized_quantize(x, bins, limits=limits, keys=keys)` gives, with its bins.
+def quantize_with_bins(
+    x: Tensor, bins: int, keys: Tensor, limits: tuple[Tensor, Tensor] | None = None, edges: Edges = "random"
+) -> Binned:
+    """The view that `randomized_quantize(x, bins, edges=edges, limits=limits, keys=keys)` gives, with its bins.
 
     Args:
         x: [B, C, ...], of any dtype that can be quantized.
         bins: how many.
         keys: int64 [B].
-        limits: low and high of each channel, [C] each, in place of the measured ranges.
+        limits: low and high of each channel, [C] each, in place of the measured ranges; not for quantile edges.
+        edges: as in `randomized_quantize`.
     """
     samples, channels = x.shape[:2]
     drawn = fractions(
-        samples, channels, (bins, bins), uniform_edges=False, midpoint=False, p=1.0, shared=False,
+        samples, channels, (bins, bins), uniform_edges=edges == "uniform", midpoint=False, p=1.0, shared=False,
         device=x.device, keys=keys,
     )  # fmt: skip
-    if limits is None:
-        low, high = eager.measure(x.flatten(2))
+    if edges == "quantile":
+        book = quantile_book(x.flatten(2), drawn)
     else:
-        low, high = (end.to(arithmetic(x.dtype)).expand(samples, channels) for end in limits)
-    book = eager.codebook(low, high, drawn, whole=x.dtype in INTEGERS)
-    return Binned(randomized_quantize(x, bins, limits=limits, keys=keys), book.edges, book.values)
+        if limits is None:
+            low, high = eager.measure(x.flatten(2))
+        else:
+            low, high = (end.to(arithmetic(x.dtype)).expand(samples, channels) for end in limits)
+        book = eager.codebook(low, high, drawn, whole=x.dtype in INTEGERS)
+    after = randomized_quantize(x, bins, edges=edges, limits=limits, keys=keys)
+    return Binned(after, book.edges, book.values)

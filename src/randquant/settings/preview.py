@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from randquant.errors import UserError
-from randquant.settings.choices import check_choices, check_least
+from randquant.settings.choices import Edges, check_choices, check_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,8 @@ class PreviewSettings:
     """How many samples are drawn; of different classes where there are labels."""
     bins: tuple[int, ...] = (4, 8, 16, 32)
     """The numbers of bins, side by side."""
+    edges: Edges = "random"
+    """Where bins begin: at random in a channel's range, in equal steps, or at random among its values: quantile."""
     part: str = "train"
     """The part of the data set that samples are taken from."""
     run: Path | None = None
