@@ -90,6 +90,24 @@ def test_few_labels_come_from_the_results_beside_the_run(tmp_path: Path) -> None
     assert "No probe" in html(run, labelled("2d"), settings(run))
 
 
+def test_a_probe_keeps_what_it_read_with_the_run(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    words = f"--steps 2 --batch 8 --width 8 --depth 1 --mlp-width 8 --device cpu --quiet --out {run}"
+    assert cli.main(["pretrain", "digits", *words.split()]) == 0
+    assert (run / "README.md").read_text().startswith("# rq on digits\n")
+    assert cli.main(["probe", str(run), "digits", "--draws", "1", "--quiet", "--device", "cpu"]) == 0
+    assert {json.loads(line)["method"] for line in (run / "results.jsonl").read_text().splitlines()} == {
+        "raw",
+        "none",
+        "rq",
+    }
+    assert cli.main(["view", str(run), "--samples", "40", "--device", "cpu"]) == 0
+    capfd.readouterr()
+    page = (run / "view.html").read_text()
+    assert page.count('<div class="looks-few-0">') == 1
+    assert "Linear probe" in page
+
+
 def test_a_run_that_was_stopped_says_so(tmp_path: Path) -> None:
     run = run_in(tmp_path / "run", "2d", steps=2)
     assert "has not reached its end: 3 steps were planned" in html(run, labelled("2d"), settings(run))

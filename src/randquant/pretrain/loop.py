@@ -118,6 +118,7 @@ def train(
         run = _open_run(settings, dataset, fabric)
         if fabric.is_global_zero:
             run.save_encoder(encoder)
+            run.save_card()
         return run
 
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())), contextlib.ExitStack() as closing:
@@ -149,6 +150,7 @@ def train(
         def save(step: int) -> None:
             if fabric.is_global_zero:
                 run.save_encoder(encoder)
+                run.save_card()
                 state = {"step": step, "seconds": seconds + time.monotonic() - started, "window": window}
                 state |= {name: part.state_dict() for name, part in parts.items()}
                 run.save_state(state, step, keep=settings.keep)
