@@ -20,7 +20,7 @@ from randquant.data import Dataset
 from randquant.encoder import make_encoder
 from randquant.errors import UserError
 from randquant.preview import html
-from randquant.preview.sound import playable
+from randquant.preview.sound import mel_pitches, playable, sines
 from randquant.preview.words import readings
 from randquant.quantize import randomized_quantize
 from randquant.quantize.bins import quantize_with_bins
@@ -28,6 +28,7 @@ from randquant.quantize.draw import Draws
 from randquant.quantize.information import kept
 from randquant.run import Run
 from randquant.settings import PreviewSettings
+from randquant.spec import Grid, Spec
 from samples import SMALL, SPECS, batch
 
 SETTINGS = PreviewSettings(data="made up", out=Path("unused.html"), samples=2, bins=(2, 8))
@@ -78,6 +79,21 @@ def test_a_sound_is_what_was_given() -> None:
     page = html(made_up("1d"), replace(SETTINGS, rate=8000))
     assert page.count("<audio ") == 2 * 2 * 3  # samples, channels, before and two after
     assert "<audio" not in html(made_up("1d"), SETTINGS)
+
+
+def test_a_spectrogram_is_heard_at_its_pitches() -> None:
+    loudness = np.zeros((8, 4))
+    loudness[2] = 1.0
+    loudness[7, 3] = np.nan
+    with wave.open(io.BytesIO(base64.b64decode(sines(loudness, 0.5, 800).partition(",")[2]))) as file:
+        assert (file.getframerate(), file.getnframes()) == (8000, 4000)
+        sound = np.frombuffer(file.readframes(4000), "<i2")
+    assert np.abs(np.fft.rfft(sound)).argmax() * 2 == pytest.approx(3 / 9 * 800, abs=2)  # half a second: every 2 Hz
+    librosa = pytest.importorskip("librosa")
+    assert np.allclose(mel_pitches(64, 8000), librosa.mel_frequencies(66, fmax=8000)[1:-1])
+    made = Dataset("2d", Spec((Grid(1, (8, 4), (2, 2)),)), {"train": batch(Spec((Grid(1, (8, 4), (2, 2)),)))})
+    assert html(made, replace(SETTINGS, seconds=0.1)).count("<audio ") == 2 * 3
+    assert html(made_up("2d"), replace(SETTINGS, seconds=0.1)).count("<audio ") == 0  # of three channels
 
 
 def test_symbols_are_read_from_quantized_embeddings() -> None:

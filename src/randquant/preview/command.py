@@ -58,7 +58,7 @@ def html(dataset: Dataset, settings: PreviewSettings) -> str:
         "sections": sections,
         "measured": len(measured.ids),
         "run": settings.run,
-        "played": settings.rate > 0,
+        "played": settings.rate > 0 or settings.seconds > 0,
     }
     return fill("preview.html", **shown)
 

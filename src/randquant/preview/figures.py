@@ -67,7 +67,9 @@ class View:
     values: Array
 
 
-def pictures(before: Array, views: Sequence[View], title: str, channels: Sequence[int]) -> list[Figure]:
+def pictures(
+    before: Array, views: Sequence[View], title: str, channels: Sequence[int], sound: Callable[[Array], str]
+) -> list[Figure]:
     """A grid of two dimensions as a picture: in colour if it has three channels, or else its first in grey.
 
     Args:
@@ -75,6 +77,7 @@ def pictures(before: Array, views: Sequence[View], title: str, channels: Sequenc
         views: of it.
         title: what the sample is called.
         channels: the numbers of these channels, as strips name them.
+        sound: what the picture sounds like; gives "" where it is no spectrogram.
     """
     low, high = _ends(before)
     if low >= 0 and high <= 1:  # as pictures are usually kept: their brightness stays theirs
@@ -94,9 +97,15 @@ def pictures(before: Array, views: Sequence[View], title: str, channels: Sequenc
         return tuple(_strip(name, before[i], view, i, partial(shade, i)) for i, name in enumerate(names))
 
     return [
-        Figure("as it is", f"{title}, as it is", strips(None), picture=painted(before)),
+        Figure("as it is", f"{title}, as it is", strips(None), picture=painted(before), sound=sound(before)),
         *(
-            Figure(view.caption, f"{title} with {view.bins} bins", strips(view), picture=painted(view.after))
+            Figure(
+                view.caption,
+                f"{title} with {view.bins} bins",
+                strips(view),
+                picture=painted(view.after),
+                sound=sound(view.after),
+            )
             for view in views
         ),
     ]

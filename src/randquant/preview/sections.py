@@ -13,7 +13,8 @@ from randquant.data import Batch, Dataset
 from randquant.encoder import DomainAgnosticTransformer
 from randquant.errors import UserError
 from randquant.preview import figures
-from randquant.preview.figures import Figure, View
+from randquant.preview.figures import Array, Figure, View
+from randquant.preview.sound import sines
 from randquant.preview.words import Reading, readings
 from randquant.quantize.bins import quantize_with_bins
 from randquant.quantize.draw import Draws
@@ -126,7 +127,7 @@ def section(
             View(count, f"{count} bins", *(part[i].double().numpy() for part in view))
             for count, view in zip(settings.bins, drawn, strict=True)
         ]
-        panels.append(Panel(sample, tuple(map(tuple, _grid(numbers[i].double(), views, sample, one, settings.rate)))))
+        panels.append(Panel(sample, tuple(map(tuple, _grid(numbers[i].double(), views, sample, one, settings)))))
     size = " x ".join(map(str, one.size))
     about = f"{one.channels} channel{'s' if one.channels > 1 else ''} of {size}; each is quantized by bins of its own."
     if len(one.size) == 1 and one.channels > _CHANNELS:
@@ -138,20 +139,27 @@ def section(
     return Section(title, about, rows, tuple(panels))
 
 
-def _grid(before: Tensor, views: Sequence[View], title: str, one: Grid, rate: int) -> list[list[Figure]]:
+def _grid(
+    before: Tensor, views: Sequence[View], title: str, one: Grid, settings: PreviewSettings
+) -> list[list[Figure]]:
     """The rows of drawings of a sample [C, *size]."""
     if len(one.size) == 1:
         shown = range(min(_CHANNELS, one.channels))
-        heard = rate if one.channels <= _PLAYED else 0
+        heard = settings.rate if one.channels <= _PLAYED else 0
         return [figures.lines(before[[c]].numpy(), [_only(view, c) for view in views], title, c, heard) for c in shown]
     if len(one.size) == 3:
         middle = one.size[0] // 2
         before = before[:, middle]
         views = [View(v.bins, v.caption, v.after[:, middle], v.edges, v.values) for v in views]
+
+    def sound(values: Array) -> str:
+        heard = settings.seconds > 0 and one.channels == 1 and len(one.size) == 2
+        return sines(values[0], settings.seconds, settings.highest) if heard else ""
+
     if one.channels == 3:
-        return [figures.pictures(before.numpy(), views, title, range(3))]
+        return [figures.pictures(before.numpy(), views, title, range(3), sound)]
     shown = range(min(_CHANNELS, one.channels))
-    return [figures.pictures(before[[c]].numpy(), [_only(view, c) for view in views], title, [c]) for c in shown]
+    return [figures.pictures(before[[c]].numpy(), [_only(view, c) for view in views], title, [c], sound) for c in shown]
 
 
 def _only(view: View, channel: int) -> View:

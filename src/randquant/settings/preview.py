@@ -11,6 +11,8 @@ from tyro.conf import Positional, arg
 from randquant.errors import UserError
 from randquant.settings.choices import Edges, check_choices, check_least
 
+_LONGEST = 60.0  # seconds of a sound; a page holds them all
+
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewSettings:
@@ -32,6 +34,11 @@ class PreviewSettings:
     """A run whose encoder embeds symbols; without one their embeddings are random."""
     rate: int = 0
     """Values per second of a sound; then it can be played."""
+    seconds: float = 0.0
+    """Of spectrograms of one channel, from 0 for 80 decibels below the loudest to 1: how long each lasts; then it can
+    be played, as a sum of sines."""
+    highest: int = 4000
+    """The highest pitch of a spectrogram, in Hz; its rows go up to it in equal steps of the mel scale."""
     seed: int = 0
     """All random numbers follow from it."""
     overwrite: bool = False
@@ -42,5 +49,8 @@ class PreviewSettings:
         check_least("samples", self.samples, 1)
         check_least("seed", self.seed, 0)
         check_least("rate", self.rate, 0)
+        check_least("highest", self.highest, 1)
+        if not 0 <= self.seconds <= _LONGEST:
+            raise UserError(f"seconds: got {self.seconds}, must be from 0 to {_LONGEST:g}")
         if not self.bins or min(self.bins) < 1:
             raise UserError(f"bins: got {self.bins}, must be whole numbers of at least 1")
