@@ -32,12 +32,15 @@ def main() -> None:
     words = argparse.ArgumentParser()
     words.add_argument("--seeds", type=int, default=3)
     words.add_argument("--steps", type=int, default=200)
+    words.add_argument("--batch", type=int, default=128)
     words.add_argument("--data", default="spoken_article")
+    words.add_argument("--sets", nargs="+", default=["power", "decibels"])
     given = words.parse_args()
     plain = open_data(given.data)
     sets = {"power": replace(plain, parts={part: power(plain.held(part)) for part in plain.parts}), "decibels": plain}
     say("data\trow\tbits\tfullest_bin\tknn\tlinear")
-    for name, dataset in sets.items():
+    for name in given.sets:
+        dataset = sets[name]
         scores = [read(dataset, None, 0)]
         tell(name, "raw", ("", ""), scores)
         scores = [
@@ -50,7 +53,8 @@ def main() -> None:
                 with tempfile.TemporaryDirectory() as folder:
                     settings = PretrainSettings(
                         data=given.data, method="rq", out=Path(folder) / "run", steps=given.steps, seed=seed,
-                        quiet=True, batch=128, method_details=MethodSettings(bins=BINS, edges=edges), device="cpu",
+                        quiet=True, batch=given.batch, device="cpu",
+                        method_details=MethodSettings(bins=BINS, edges=edges),
                     )  # fmt: skip
                     scores.append(read(dataset, train(settings, dataset).encoder(), seed))
             tell(name, f"rq, {edges} edges", information(dataset, edges), scores)

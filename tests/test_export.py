@@ -42,7 +42,11 @@ def test_safetensors_give_the_same_encoder(kind: str, tmp_path: Path) -> None:
     with torch.inference_mode():
         assert torch.equal(load(out)(inputs), run.encoder()(inputs))
     assert Spec.from_dict(json.loads(out.with_suffix(".json").read_text())["spec"]) == SPECS[kind]
-    assert {one.name for one in out.parent.iterdir()} == {"features.safetensors", "features.json", "features.md"}
+    assert {one.name for one in out.parent.iterdir()} == {
+        "features.safetensors",
+        "features.safetensors.md",
+        "features.json",
+    }
 
 
 @pytest.mark.parametrize("kind", ["2d", "image+text", "table"])
@@ -57,13 +61,13 @@ def test_a_graph_gives_the_same_features_for_any_number_of_samples(kind: str, tm
         named = {f"input{i}": one[:count].numpy() for i, one in enumerate(inputs)}
         (features,) = session.run(["features"], named)
         assert np.allclose(features, expected[:count], atol=1e-5)
-    assert {one.name for one in out.parent.iterdir()} == {"features.onnx", "features.md"}
+    assert {one.name for one in out.parent.iterdir()} == {"features.onnx", "features.onnx.md"}
 
 
 @pytest.mark.parametrize("to", FORMATS)
 def test_the_lines_of_the_card_run(to: ExportFormat, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, out = exported(tmp_path, "2d", to)
-    code = out.with_suffix(".md").read_text().partition("```python\n")[2].partition("```")[0]
+    code = out.with_name(f"{out.name}.md").read_text().partition("```python\n")[2].partition("```")[0]
     assert len(code.splitlines()) <= 5
     monkeypatch.chdir(out.parent)
     inputs = sample(SPECS["2d"])
@@ -108,13 +112,13 @@ def test_a_difference_is_seen() -> None:
 def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     run_of(tmp_path / "run", "2d")
     (tmp_path / "there.safetensors").write_text("mine")
-    (tmp_path / "card.md").write_text("mine")
+    (tmp_path / "card.safetensors.md").write_text("mine")
     for words, told in {
         "{tmp}/nowhere --to onnx -o {tmp}/a.onnx": "nowhere does not exist",
         "{tmp}/run --to onnx -o {tmp}/a.pt": "a.pt, must end in .onnx",
         "{tmp}/run --to coreml -o {tmp}/a.onnx": "'coreml'",
         "{tmp}/run --to safetensors -o {tmp}/there.safetensors": "there.safetensors exists; name another file",
-        "{tmp}/run --to safetensors -o {tmp}/card.safetensors": "card.md exists; name another file",
+        "{tmp}/run --to safetensors -o {tmp}/card.safetensors": "card.safetensors.md exists; name another file",
     }.items():
         assert cli.main(["export", *words.format(tmp=tmp_path).split()]) == 2
         out, said = capfd.readouterr()

@@ -47,7 +47,7 @@ def export(settings: ExportSettings) -> Path:
                 "nothing was written"
             )
         text = card(run, chosen.loading(encoder, out))
-        targets = [*(out.with_name(one.name) for one in written), out.with_suffix(".md")]
+        targets = [*(out.with_name(one.name) for one in written), out.with_name(f"{out.name}.md")]
         for target in targets:
             new_file(target, overwrite=settings.overwrite)
         for one, target in zip(written, targets, strict=False):

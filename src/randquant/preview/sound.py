@@ -26,12 +26,12 @@ def sines(loudness: NDArray[np.floating], seconds: float, highest: int) -> str:
     times = np.arange(round(seconds * rate)) / rate
     pitches, moments = loudness.shape
     centres = (np.arange(moments) + 0.5) * seconds / moments
-    phases = np.random.default_rng(0).uniform(0, 2 * np.pi, pitches)
+    phases = np.random.default_rng(0).uniform(0, 2 * np.pi, (pitches,))
     audible = np.nan_to_num(loudness, nan=-np.inf)
     strength: NDArray[np.float64] = np.power(10.0, _DECIBELS / 20 * (audible - 1))
     sound = np.zeros(len(times))
-    for pitch, phase, envelope in zip(mel_pitches(pitches, highest), phases, strength, strict=True):
-        sound += np.interp(times, centres, envelope) * np.sin(2 * np.pi * pitch * times + phase)
+    for row, pitch in enumerate(mel_pitches(pitches, highest)):
+        sound += np.interp(times, centres, strength[row]) * np.sin(2 * np.pi * pitch * times + phases[row])
     return playable(sound, rate, loudest=float(np.abs(sound).max(initial=0)))
 
 

@@ -208,7 +208,9 @@ def _codebook(low, high, u, v, placed, count, s, form, low_end, high_end, thresh
             value, edge = values[j], edges[j] if j < count - 1 else last
         else:
             end = real(real(edges[j] * span) + low) if j < count - 1 else last
-            inside = real(begin + real(values[j] * real(end - begin))) if v.size else real(real(begin + end) * real(0.5))
+            inside = (
+                real(begin + real(values[j] * real(end - begin))) if v.size else real(real(begin + end) * real(0.5))
+            )
             begin = end
             value, edge = real(inside * unscale), real(end * unscale)
         if form.kind != INTEGER:
@@ -524,9 +526,7 @@ def quantize_columns(start, stop, x, out, channels, n, strides, form, draws, wid
                     high_end = np.int64(0 if empty else most[column])
                     low, high = _number(low_end, form, like), _number(high_end, form, like)
                 count = bins[s] if bins.size else u.shape[1] + 1
-                _codebook(
-                    low, high, u, v, draws.placed, count, s, form, low_end, high_end, t, c, column, TILE
-                )
+                _codebook(low, high, u, v, draws.placed, count, s, form, low_end, high_end, t, c, column, TILE)
             for j in range(codes.shape[0]):
                 for w in range(columns, columns * repeats):
                     codes[j, w] = codes[j, w - columns]

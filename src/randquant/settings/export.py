@@ -20,7 +20,7 @@ class ExportSettings:
     to: ExportFormat
     """safetensors: the weights, and beside them in JSON what rebuilds the encoder; onnx: a graph for any runtime."""
     out: Annotated[Path, arg(aliases=["-o"])]
-    """The file; a model card is written beside it, under the same name with .md."""
+    """The file; a model card is written beside it, under its name and .md."""
     overwrite: bool = False
     """Write over files that are there."""
 
