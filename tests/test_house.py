@@ -19,8 +19,8 @@ FILES = sorted(SRC.rglob("*.py"))
 # Package order is data order: a room may import the rooms before it. The grid of bench ends in a report.
 ROOMS = (
     "errors", "libraries", "terminal", "spec", "settings", "output", "process", "device", "world", "quantize", "data",
-    "doctor", "encoder", "methods", "run", "export", "probe", "pretrain", "finetune", "report", "preview", "view",
-    "bench", "cli", "__main__",
+    "doctor", "encoder", "methods", "run", "export", "probe", "pretrain", "finetune", "supervise", "report", "preview",
+    "view", "bench", "recipes", "cli", "__main__",
 )  # fmt: skip
 HEAVY = {"torch", "numba", "numpy", "scipy", "sklearn", "matplotlib", "lightning_fabric", "jinja2", "triton", "rich"}
 

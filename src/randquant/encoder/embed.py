@@ -38,7 +38,7 @@ class GridEmbedding(nn.Module):
             shape += [size // patch, patch]
         outer, inner = [2 + 2 * d for d in range(dimensions)], [3 + 2 * d for d in range(dimensions)]
         patches = values.reshape(shape).permute(0, *outer, *inner, 1)  # [B, *size/patch, *patch, C]
-        return patches.reshape(values.shape[0], self.spec.tokens, self.patch_values)
+        return patches.reshape(values.shape[0], self.spec.tokens, self.patch_values).to(self.projection.weight.dtype)
 
     def symbols(self, values: Tensor) -> list[tuple[Tensor, Tensor]]:
         """None."""
@@ -82,7 +82,7 @@ class TableEmbedding(nn.Module):
 
     def patches(self, values: Tensor) -> Tensor:
         """The real-valued columns, a number each: [B, columns, 1]."""
-        return values[:, : self.columns].unsqueeze(-1)
+        return values[:, : self.columns].unsqueeze(-1).to(self.weight.dtype)
 
     def symbols(self, values: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The codes of each category's column, int64 [B, 1], and the vectors they may have, [codes, D]."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from randquant.encoder import DomainAgnosticTransformer
+from randquant.encoder import OwnEncoder
 from randquant.export.format import Features
 from randquant.spec import Input, Spec, Table, Tokens
 
@@ -32,7 +32,7 @@ def _values(one: Input, count: int, generator: torch.Generator) -> Tensor:
     return torch.randn(count, *one.shape, generator=generator)
 
 
-def difference(encoder: DomainAgnosticTransformer, exported: Features) -> float:
+def difference(encoder: OwnEncoder, exported: Features) -> float:
     """The largest difference of a feature, in shares of the largest feature; infinite where shapes differ."""
     inputs = samples(encoder.spec, SAMPLES)
     with torch.inference_mode():

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from randquant.encoder import DomainAgnosticTransformer
+from randquant.encoder import OwnEncoder
 
 Features = Callable[[Sequence[Tensor]], Tensor]
 
@@ -18,7 +18,7 @@ class Format(Protocol):
 
     SUFFIX: str
 
-    def write(self, encoder: DomainAgnosticTransformer, path: Path) -> list[Path]:
+    def write(self, encoder: OwnEncoder, path: Path) -> list[Path]:
         """Write the encoder; every file that was written."""
         ...
 
@@ -26,6 +26,6 @@ class Format(Protocol):
         """What the file gives from inputs [B, ...]: features [B, D]."""
         ...
 
-    def loading(self, encoder: DomainAgnosticTransformer, path: Path) -> str:
+    def loading(self, encoder: OwnEncoder, path: Path) -> str:
         """Lines of Python that load it."""
         ...

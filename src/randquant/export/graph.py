@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from randquant.encoder import DomainAgnosticTransformer
+from randquant.encoder import OwnEncoder
 from randquant.export.compare import samples
 from randquant.export.format import Features
 from randquant.libraries import library
@@ -21,7 +21,7 @@ SUFFIX = ".onnx"
 class _Features(nn.Module):
     """The encoder, each input its own argument, as a graph has them."""
 
-    def __init__(self, encoder: DomainAgnosticTransformer) -> None:
+    def __init__(self, encoder: OwnEncoder) -> None:
         super().__init__()
         self.encoder = encoder
 
@@ -30,7 +30,7 @@ class _Features(nn.Module):
         return features
 
 
-def write(encoder: DomainAgnosticTransformer, path: Path) -> list[Path]:
+def write(encoder: OwnEncoder, path: Path) -> list[Path]:
     """Write one file: inputs `input0`, `input1`, …, output `features`; the spec stands in its metadata."""
     for name in ("onnx", "onnxscript"):
         library(name, "export", "to")
@@ -65,7 +65,7 @@ def read(path: Path) -> Features:
     return features
 
 
-def loading(encoder: DomainAgnosticTransformer, path: Path) -> str:
+def loading(encoder: OwnEncoder, path: Path) -> str:
     """Three lines, without torch or randquant."""
     named = ", ".join(f'"{name}": {name}' for name in _names(len(encoder.spec.inputs)))
     return (

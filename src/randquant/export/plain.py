@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from randquant.encoder import DomainAgnosticTransformer
+from randquant.encoder import OwnEncoder
 from randquant.errors import UserError
 from randquant.export.format import Features
 from randquant.run import weights
@@ -16,13 +16,13 @@ from randquant.run import weights
 SUFFIX = ".safetensors"
 
 
-def write(encoder: DomainAgnosticTransformer, path: Path) -> list[Path]:
+def write(encoder: OwnEncoder, path: Path) -> list[Path]:
     """Write `path` and, under the same name, the JSON."""
     weights.save(path.parent, encoder, path.stem)
     return [path, path.with_suffix(".json")]
 
 
-def load(path: Path | str) -> DomainAgnosticTransformer:
+def load(path: Path | str) -> OwnEncoder:
     """The encoder of a file that `randquant export --to safetensors` wrote, on the CPU and in eval mode.
 
     Raises:
@@ -46,7 +46,7 @@ def read(path: Path) -> Features:
     return features
 
 
-def loading(encoder: DomainAgnosticTransformer, path: Path) -> str:
+def loading(encoder: OwnEncoder, path: Path) -> str:
     """Four lines; the JSON must stand beside the weights."""
     return (
         "import torch\n"

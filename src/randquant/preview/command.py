@@ -66,8 +66,11 @@ def html(dataset: Dataset, settings: PreviewSettings) -> str:
 def _encoder(dataset: Dataset, settings: PreviewSettings) -> DomainAgnosticTransformer:
     """The encoder whose embeddings symbols have: that of the run, or one with random weights."""
     if settings.run is None:
-        return make_encoder(dataset.spec, EncoderSettings(), settings.seed)
-    encoder = Run.open(settings.run).encoder()
+        encoder = make_encoder(dataset.spec, EncoderSettings(), settings.seed)
+    else:
+        encoder = Run.open(settings.run).encoder()
+    if not isinstance(encoder, DomainAgnosticTransformer):
+        raise UserError(f"run: {settings.run} holds a vision backbone, which embeds no symbols; leave --run out")
     if encoder.spec.inputs != dataset.spec.inputs:
         raise UserError(
             f"run: its encoder takes {encoder.spec.inputs}, but {dataset.name} has inputs {dataset.spec.inputs}"

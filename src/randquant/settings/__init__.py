@@ -9,6 +9,7 @@ from randquant.settings.choices import (
     Precision,
     Protocol,
     Schedule,
+    Submit,
     Suite,
 )
 from randquant.settings.choose import ChooseSettings
@@ -22,7 +23,9 @@ from randquant.settings.pretrain import DABS, WITHOUT_EFFECT, PretrainSettings, 
 from randquant.settings.preview import PreviewSettings
 from randquant.settings.probe import ProbeSettings
 from randquant.settings.quickstart import QuickstartSettings
+from randquant.settings.recipe import RecipeSettings
 from randquant.settings.report import ReportSettings
+from randquant.settings.supervise import SuperviseSettings
 from randquant.settings.view import ViewSettings
 
 __all__ = [
@@ -36,9 +39,11 @@ __all__ = [
     "ProbeSettings",
     "DataSettings",
     "FinetuneSettings",
+    "SuperviseSettings",
     "QuickstartSettings",
     "BenchSettings",
     "ChooseSettings",
+    "RecipeSettings",
     "ReportSettings",
     "PreviewSettings",
     "DoctorSettings",
@@ -48,5 +53,6 @@ __all__ = [
     "Precision",
     "Protocol",
     "Schedule",
+    "Submit",
     "Suite",
 ]

@@ -25,7 +25,7 @@ from randquant.settings.encoder import BENCHMARK_ENCODER, EncoderSettings
 from randquant.settings.method import MethodSettings
 
 WITHOUT_EFFECT = (  # on the trained encoder
-    "out", "workers", "log_every", "watch_every", "save_every", "save_minutes", "keep", "monitor", "logger",
+    "out", "workers", "log_every", "watch_every", "save_every", "save_minutes", "keep", "monitors", "logger",
     "resume", "quiet",
 )  # fmt: skip
 
@@ -69,6 +69,8 @@ class PretrainSettings:
     """After the warm-up: constant, or half a cosine down to 0."""
     warmup: float = 0.1
     """Share of the steps in which the learning rate rises from 0 to its peak."""
+    rate_every: int = 1
+    """Steps between changes of the learning rate: 1, or those of an epoch for recipes whose rate changes once in it."""
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     """The encoder's sizes."""
     method_details: MethodSettings = field(default_factory=MethodSettings)
@@ -81,7 +83,7 @@ class PretrainSettings:
     """Compile the encoder's blocks, which takes a minute and needs a C++ compiler."""
     workers: int = 2
     """Processes that read samples from files; data in memory needs none."""
-    monitor: tuple[str, ...] = ()
+    monitors: tuple[str, ...] = ()
     """Labelled data sets on which neighbours and a linear head are tried while the encoder trains."""
     logger: tuple[Logger, ...] = ()
     """Where metrics go beside metrics.jsonl: tensorboard, wandb."""
@@ -106,7 +108,7 @@ class PretrainSettings:
         if self.batch != 0:
             check_least("batch", self.batch, 2)
         check_least("workers", self.workers, 0)
-        for name in ("steps", "accumulate", "log_every", "watch_every", "save_every", "keep"):
+        for name in ("steps", "accumulate", "rate_every", "log_every", "watch_every", "save_every", "keep"):
             check_least(name, getattr(self, name), 1)
         if not 0 <= self.warmup < 1:
             raise UserError(f"warmup: got {self.warmup}, must be a share of the steps, at least 0 and below 1")
@@ -135,7 +137,7 @@ class PretrainSettings:
         plain["out"] = Path(plain["out"])
         plain["encoder"] = EncoderSettings(**plain["encoder"])
         plain["method_details"] = MethodSettings(**plain["method_details"])
-        plain |= {name: tuple(plain[name]) for name in ("monitor", "logger")}  # JSON gives lists
+        plain |= {name: tuple(plain[name]) for name in ("monitors", "logger")}  # JSON gives lists
         return cls(**plain)
 
 
