@@ -14,15 +14,17 @@ import torch
 
 from randquant.bench import grid, maps, quickstart
 from randquant.bench.grid import Plan, Task, run_grid
-from randquant.bench.maps import flat, write_maps
+from randquant.bench.maps import write_maps
 from randquant.bench.quickstart import METHODS, plans
-from randquant.bench.views import draw, write_views
+from randquant.bench.views import write_views
 from randquant.data import Batch, Dataset, open_data
 from randquant.errors import UserError
 from randquant.methods.quantized import QuantizedInputs
 from randquant.probe import extract, raw
+from randquant.quantize.bins import quantize_with_bins
 from randquant.quantize.draw import Draws
 from randquant.report import terminal
+from randquant.report.flat import flat
 from randquant.report.results import read
 from randquant.report.table import tables
 from randquant.run import Run
@@ -259,11 +261,11 @@ def test_a_map_keeps_classes_together_and_is_the_same_each_time() -> None:
 def test_the_bins_that_are_drawn_are_those_of_the_view() -> None:
     pictures = open_data("digits").parts["train"].inputs[0][:50]
     keys = Draws(0, 0, torch.arange(50)).keys("rq/0", 1)
-    drawn = draw(pictures, 8, keys)
-    place = (pictures[:, 0, :, :, None] >= drawn["edges"][:, None, None, :]).sum(-1)  # [B, H, W]
-    expected = drawn["values"].gather(1, place.flatten(1)).reshape(50, 8, 8)
-    assert torch.allclose(drawn["after"], expected, atol=2e-6)
-    assert all(len(picture.unique()) <= 8 for picture in drawn["after"])
+    drawn = quantize_with_bins(pictures, 8, keys)
+    place = (pictures[:, 0, :, :, None] >= drawn.edges[:, 0, None, None, :]).sum(-1)  # [B, H, W]
+    expected = drawn.values[:, 0].gather(1, place.flatten(1)).reshape(50, 8, 8)
+    assert torch.allclose(drawn.after[:, 0], expected, atol=2e-6)
+    assert all(len(picture.unique()) <= 8 for picture in drawn.after)
 
 
 def test_views_are_those_of_the_training(tmp_path: Path) -> None:

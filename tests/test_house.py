@@ -18,8 +18,9 @@ SRC = Path(randquant.__file__).parent
 FILES = sorted(SRC.rglob("*.py"))
 # Package order is data order: a room may import the rooms before it. The grid of bench ends in a report.
 ROOMS = (
-    "errors", "libraries", "terminal", "spec", "settings", "process", "device", "world", "quantize", "data", "encoder",
-    "methods", "run", "probe", "pretrain", "finetune", "supervise", "report", "bench", "recipes", "cli", "__main__",
+    "errors", "libraries", "terminal", "spec", "settings", "output", "process", "device", "world", "quantize", "data",
+    "doctor", "encoder", "methods", "run", "export", "probe", "pretrain", "finetune", "supervise", "report", "preview",
+    "view", "bench", "recipes", "cli", "__main__",
 )  # fmt: skip
 HEAVY = {"torch", "numba", "numpy", "scipy", "sklearn", "matplotlib", "lightning_fabric", "jinja2", "triton", "rich"}
 

@@ -7,7 +7,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,11 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.image import imread
 
+from browser import in_browser, needs_browser
 from randquant import report
 from randquant.errors import UserError
 from randquant.report import curves, looks, maps, views
 from randquant.report.findings import duration, findings, listed
-from randquant.report.page import CLASS_COLOURS
+from randquant.report.looks import CLASS_COLOURS
 from randquant.report.pictures import png, sheet
 from randquant.report.results import newest_runs, read
 from randquant.report.table import Column, Table, tables
@@ -115,67 +115,6 @@ def page_of(folder: Path) -> str:
 
 
 # In the browser -------------------------------------------------------------------------------------------------------
-
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), ""
-)
-needs_browser = pytest.mark.skipif(not CHROMIUM, reason="no Chromium here; apt-get install chromium")
-
-# The page is opened in a frame as wide as a phone, or a desk, and what a reader would meet is written down.
-FRAME = """<!doctype html><body style="margin:0"><pre id="found"></pre>
-<iframe id="page" src="{page}" style="width:{width}px;height:2000px;border:0"></iframe>
-<script>
-document.getElementById("page").onload = (event) => {{
-  const view = event.target.contentWindow, page = view.document, all = (which) => [...page.querySelectorAll(which)];
-  const edge = (node) => Math.round(node.getBoundingClientRect().right);
-  const mark = all(".map g")[0]?.children[7];
-  mark?.dispatchEvent(new view.PointerEvent("pointerover", {{ bubbles: true }}));
-  document.getElementById("found").textContent = JSON.stringify({{
-    width: page.documentElement.scrollWidth,
-    loaded: view.performance.getEntriesByType("resource").map((one) => one.name).filter((one) => !/^data:/.test(one)),
-    headings: all("h1,h2,h3,h4").map((one) => [Number(one.tagName[1]), one.textContent]),
-    unnamed: all("img:not([alt]), [role=img]:not([aria-label])").length,
-    blank: all("img").filter((one) => !one.naturalWidth).length,
-    images: all("img").length,
-    cells: all(".results tbody tr").map((row) => [...row.children].map((one) => one.innerText)),
-    best: all(".results td.best").length,
-    tinted: all(".results td.plain-win b").map((one) => one.textContent),
-    scrolls: all(".scroll").map((one) => one.scrollWidth > one.clientWidth),
-    charts: all(".chart .title").map((one) => one.textContent),
-    alts: all(".chart [role=img]").map((one) => one.getAttribute("aria-label")),
-    paths: all(".chart").map((one) => one.querySelectorAll("svg path").length),
-    overflowing: all(".chart svg text, .map svg, img, figcaption").filter((one) => edge(one) > {width}).length,
-    marks: all(".map g").map((one) => one.children.length),
-    shown: all(".map text.on").length,
-    loupe: page.getElementById("loupe")?.hidden,
-    sections: all("section").map((one) => one.querySelector("h2").textContent),
-    links: all("nav a").map((one) => one.getAttribute("href")).filter((one) => !page.querySelector(one)),
-    ids: all("[id]").map((one) => one.id),
-    colour: view.getComputedStyle(all(".swatch")[0] ?? page.body).backgroundColor,
-    text: page.body.innerText,
-  }});
-}};
-</script>"""
-
-
-def in_browser(page: Path, width: int, tmp_path: Path) -> dict[str, Any]:
-    frame = tmp_path / f"frame-{width}.html"
-    frame.write_text(FRAME.format(page=page.as_uri(), width=width))
-    done = subprocess.run(
-        [
-            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-            "--allow-file-access-from-files", "--hide-scrollbars", "--virtual-time-budget=8000",
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--window-size=1400,2000", "--dump-dom", frame.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    found = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
-    assert found, done.stdout[:500]
-    assert found[1], f"the page did not load: {done.stdout[:500]} {done.stderr[-500:]}"
-    answer: dict[str, Any] = json.loads(found[1].replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
-    return answer
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,10 @@ import json
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from randquant.data import Dataset
-from randquant.quantize import eager, randomized_quantize
-from randquant.quantize.draw import Draws, fractions
+from randquant.quantize.bins import quantize_with_bins
+from randquant.quantize.draw import Draws
 from randquant.report.files import write_whole
 
 EPOCHS, VIEWS = 2, 2
@@ -27,7 +26,7 @@ def write_views(dataset: Dataset, path: Path, *, bins: int, seed: int = 0, sampl
     rows = torch.stack([(batch.target == label).nonzero()[0, 0] for label in classes])
     chosen = batch.take(rows)
     drawn = [
-        draw(chosen.inputs[0], bins, Draws(seed, epoch, chosen.ids).keys("rq/0", view))
+        quantize_with_bins(chosen.inputs[0], bins, Draws(seed, epoch, chosen.ids).keys("rq/0", view))
         for epoch in range(EPOCHS)
         for view in range(VIEWS)
     ]
@@ -39,24 +38,9 @@ def write_views(dataset: Dataset, path: Path, *, bins: int, seed: int = 0, sampl
                 "before": chosen.inputs[0][i, 0].tolist(),
                 "low": float(chosen.inputs[0][i].min()),
                 "high": float(chosen.inputs[0][i].max()),
-                **{name: [one[name][i].tolist() for one in drawn] for name in ("after", "edges", "values")},
+                **{name: [getattr(one, name)[i, 0].tolist() for one in drawn] for name in ("after", "edges", "values")},
             }
             for i in range(samples)
         ],
     }
     write_whole(path, json.dumps(content))
-
-
-def draw(pictures: Tensor, bins: int, keys: Tensor) -> dict[str, Tensor]:
-    """One view of pictures [B, 1, H, W] with the bins behind it.
-
-    Returns:
-        `after` [B, H, W], the view; `edges` [B, R-1]; `values` [B, R], what the elements of each bin become.
-    """
-    drawn = fractions(
-        len(pictures), 1, (bins, bins), uniform_edges=False, midpoint=False, p=1.0, shared=False,
-        device=pictures.device, keys=keys,
-    )  # fmt: skip
-    book = eager.codebook(*eager.measure(pictures.flatten(2)), drawn, whole=False)
-    after = randomized_quantize(pictures, bins, keys=keys)[:, 0]
-    return {"after": after, "edges": book.edges[:, 0], "values": book.values[:, 0]}

@@ -81,6 +81,7 @@ class Dataset:
         domain: "images", "speech", …, as in the published table; "" for a user's own data.
         metric: what predictions of the target are scored by.
         synthetic: whether its samples are made up, which every table says.
+        words: a word for each symbol of its `Tokens` inputs, where they share one vocabulary and it is known.
         batch: samples of a batch unless something else is said; the DABS benchmark's for its sets.
     """
 
@@ -92,6 +93,7 @@ class Dataset:
     metric: Metric = "accuracy"
     batch: int = 128
     synthetic: bool = False
+    words: tuple[str, ...] = ()
 
     def check_classes(self, argument: str, spec: Spec | None = None) -> None:
         """Refuse this data set where classes are to be told.

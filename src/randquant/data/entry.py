@@ -95,6 +95,8 @@ class Entry:
     batch: int = 64
     differences: tuple[str, ...] = ()
 
-    def dataset(self, spec: Spec, parts: Mapping[str, Samples], classes: tuple[str, ...] = ()) -> Dataset:
+    def dataset(
+        self, spec: Spec, parts: Mapping[str, Samples], classes: tuple[str, ...] = (), words: tuple[str, ...] = ()
+    ) -> Dataset:
         """A data set of this name and domain, with its metric and batch."""
-        return Dataset(self.name, spec, parts, classes, self.domain, self.metric, self.batch, self.synthetic)
+        return Dataset(self.name, spec, parts, classes, self.domain, self.metric, self.batch, self.synthetic, words)

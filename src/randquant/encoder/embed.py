@@ -33,12 +33,12 @@ class GridEmbedding(nn.Module):
 
     def patches(self, values: Tensor) -> Tensor:
         """The numbers of each patch, [B, N, patch_values]: places in row-major order, channels run fastest."""
-        shape, dimensions = [len(values), self.spec.channels], len(self.spec.size)
+        shape, dimensions = [values.shape[0], self.spec.channels], len(self.spec.size)
         for size, patch in zip(self.spec.size, self.spec.patch, strict=True):
             shape += [size // patch, patch]
         outer, inner = [2 + 2 * d for d in range(dimensions)], [3 + 2 * d for d in range(dimensions)]
         patches = values.reshape(shape).permute(0, *outer, *inner, 1)  # [B, *size/patch, *patch, C]
-        return patches.reshape(len(values), self.spec.tokens, self.patch_values).to(self.projection.weight.dtype)
+        return patches.reshape(values.shape[0], self.spec.tokens, self.patch_values).to(self.projection.weight.dtype)
 
     def symbols(self, values: Tensor) -> list[tuple[Tensor, Tensor]]:
         """None."""

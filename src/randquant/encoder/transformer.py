@@ -109,7 +109,7 @@ class DomainAgnosticTransformer(nn.Module):
             if isinstance(one, Tokens) and one.padding is not None:
                 parts.append(values == one.padding)
             else:
-                parts.append(values.new_zeros((len(values), one.tokens), dtype=torch.bool))
+                parts.append(values.new_zeros((values.shape[0], one.tokens), dtype=torch.bool))
         return torch.cat(parts, dim=1)
 
     def ignored(self, padding: Tensor | None) -> Tensor | None:
@@ -118,7 +118,7 @@ class DomainAgnosticTransformer(nn.Module):
 
     def encode_tokens(self, embeddings: Tensor, padding: Tensor | None = None) -> Tensor:
         """Embeddings [B, N, D] to the encoder's output at every position, the class token's first: [B, N + 1, D]."""
-        front = self.class_token.expand(len(embeddings), 1, -1)
+        front = self.class_token.expand(embeddings.shape[0], 1, -1)
         tokens = self.dropout(torch.cat([front, embeddings], dim=1) + self.positions)
         seen = self._seen(padding)
         visible = None if seen is None else seen[:, None, None, :]

@@ -66,6 +66,11 @@ class QuantizedInputs:
                 "(method_details: at=embeddings), or take emix"
             )
         tables = [one for one in self.spec.inputs if one.channels and not one.size]
+        if tables and self.settings.edges == "quantile":
+            raise UserError(
+                "edges: got quantile for a table, whose columns have one value a sample and no quantiles; take random, "
+                "and of a column with far values its logarithm or its ranks"
+            )
         if any(one.limits is None for one in tables):
             raise UserError(
                 f"limits: {self.word} was given a table without them; each column needs its training set's range"

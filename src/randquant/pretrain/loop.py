@@ -134,6 +134,7 @@ def train(
         if settings.method == UNTRAINED:
             if fabric.is_global_zero:
                 run.save_encoder(encoder)
+                run.save_card()
             return run
 
         groups = [{"params": list(encoder.parameters())}, *cast(Method, method).parameter_groups()]
@@ -161,6 +162,7 @@ def train(
         def save(step: int) -> None:
             if fabric.is_global_zero:
                 run.save_encoder(encoder)
+                run.save_card()
                 state = {"step": step, "seconds": seconds + time.monotonic() - started, "window": window}
                 state |= {name: part.state_dict() for name, part in parts.items()}
                 run.save_state(state, step, keep=settings.keep)

@@ -17,17 +17,18 @@ from randquant.data import Dataset, open_data
 from randquant.errors import UserError
 from randquant.probe.benchmark import score_benchmark
 from randquant.probe.blocks import blocks_of, counted
-from randquant.probe.features import extract, named_encoders, targets_of
+from randquant.probe.features import RANDOM, RAW, extract, named_encoders, targets_of
 from randquant.probe.metrics import SCORED_BY, chance
 from randquant.probe.plain import plain
 from randquant.probe.score import PENALTIES, Score, score
 from randquant.probe.values import score_values
+from randquant.run import Run
 from randquant.settings import ProbeSettings, Protocol
 from randquant.terminal import is_drawn, tell, write_table
 
 
 def probe(settings: ProbeSettings) -> list[dict[str, Any]]:
-    """Probe a run on some tasks, beside the samples themselves and a random encoder, and show a table.
+    """Probe a run on some tasks, beside the samples themselves and a random encoder; show it, keep it with the run.
 
     Returns:
         the result lines of all tasks; of the plain rows first, under the methods `raw` and `none`.
@@ -52,6 +53,8 @@ def probe(settings: ProbeSettings) -> list[dict[str, Any]]:
                 seconds=time.perf_counter() - start,
                 config_hash=config_hash({**asked, "method": method}),
             )
+    if settings.run not in (RAW, RANDOM):
+        Run.open(settings.run).save_results(lines)
     if not settings.quiet:
         show(lines)
     return lines

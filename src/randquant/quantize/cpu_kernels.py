@@ -40,6 +40,7 @@ class Drawn(NamedTuple):
     applied: Any  # bool [S]
     low: Any  # given limits [S], of the type of u
     high: Any
+    placed: bool  # u and v are no fractions of the range, but edges and values themselves
 
 
 @intrinsic
@@ -186,10 +187,10 @@ def _rounded_end(limit, form):
 
 
 @njit(nogil=True, cache=True)
-def _codebook(low, high, u, v, count, s, form, low_end, high_end, thresholds, codes, column, step):
+def _codebook(low, high, u, v, placed, count, s, form, low_end, high_end, thresholds, codes, column, step):
     """Fill a column of thresholds [K] and codes [K + 1] of scope s, `step` apart; see `reference.quantize_scope`.
 
-    low, high are its limits; low_end, high_end what integer outputs are clamped to.
+    low, high are its limits; low_end, high_end what integer outputs are clamped to; `placed` says what u and v are.
     """
     real, kind_of = u.dtype.type, codes.dtype.type
     edges, values, t, c = _at(u, s * u.shape[1]), _at(v, s * v.shape[1]), _at(thresholds, column), _at(codes, column)
@@ -203,10 +204,15 @@ def _codebook(low, high, u, v, count, s, form, low_end, high_end, thresholds, co
     begin, last = low, high if exact else real(high + real(1e-6))
     reached = True  # whether a number of the type lies in the bin
     for j in range(count):
-        end = real(real(edges[j] * span) + low) if j < count - 1 else last
-        inside = real(begin + real(values[j] * real(end - begin))) if v.size else real(real(begin + end) * real(0.5))
-        begin = end
-        value, edge = real(inside * unscale), real(end * unscale)
+        if placed:
+            value, edge = values[j], edges[j] if j < count - 1 else last
+        else:
+            end = real(real(edges[j] * span) + low) if j < count - 1 else last
+            inside = (
+                real(begin + real(values[j] * real(end - begin))) if v.size else real(real(begin + end) * real(0.5))
+            )
+            begin = end
+            value, edge = real(inside * unscale), real(end * unscale)
         if form.kind != INTEGER:
             value = min(max(value, least), most)
         if form.kind in (FLOAT32, FLOAT64):
@@ -469,7 +475,7 @@ def quantize_rows(start, stop, x, out, channels, n, strides, form, draws):
             low_end, high_end = np.int64(least), np.int64(most)
             low, high = _number(low_end, form, like), _number(high_end, form, like)
         count = bins[s] if bins.size else u.shape[1] + 1
-        _codebook(low, high, u, v, count, s, form, low_end, high_end, t, c, 0, 1)
+        _codebook(low, high, u, v, draws.placed, count, s, form, low_end, high_end, t, c, 0, 1)
         if x.itemsize == 1 and padded > 2 * GROUP:  # every value there is, once; then one look-up an element
             _map_row(every, table, t, c, form, keys, chosen)
             for i in range(n):
@@ -520,7 +526,7 @@ def quantize_columns(start, stop, x, out, channels, n, strides, form, draws, wid
                     high_end = np.int64(0 if empty else most[column])
                     low, high = _number(low_end, form, like), _number(high_end, form, like)
                 count = bins[s] if bins.size else u.shape[1] + 1
-                _codebook(low, high, u, v, count, s, form, low_end, high_end, t, c, column, TILE)
+                _codebook(low, high, u, v, draws.placed, count, s, form, low_end, high_end, t, c, column, TILE)
             for j in range(codes.shape[0]):
                 for w in range(columns, columns * repeats):
                     codes[j, w] = codes[j, w - columns]

@@ -20,6 +20,7 @@ from randquant.quantize import cpu_kernels as kernels
 from randquant.quantize.cpu_kernels import Drawn, Form
 from randquant.quantize.cpu_threads import share
 from randquant.quantize.draw import Fractions
+from randquant.quantize.quantiles import Codebook, quantile_book
 from randquant.quantize.scope import Limits, arithmetic
 
 Array = NDArray[Any]
@@ -34,11 +35,15 @@ _KINDS = {  # dtype: the integer of the same width, and how its bits are read
 }
 
 
-def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None) -> None:
+def quantize(
+    x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None, among: Tensor | None = None
+) -> None:
     """Write the quantized x to out; arguments as in `reference.quantize`."""
     batch, channels, n = x.shape
     form = _form(x.dtype)
     draws = _draws(x, fractions, limits)
+    if among is not None:
+        draws = _placed(draws, quantile_book(among, fractions))
     dense = x.stride(2) == out.stride(2) == channels
     if n > 1 and _side_by_side(x, 2) and _side_by_side(out, 2):
         strides = (x.stride(0), x.stride(1), out.stride(0), out.stride(1))
@@ -52,7 +57,7 @@ def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None
     else:
         rows = x.contiguous()
         quantized = torch.empty_like(rows)
-        quantize(rows, quantized, fractions, limits)
+        quantize(rows, quantized, fractions, limits, among)
         out.copy_(quantized)
 
 
@@ -92,7 +97,14 @@ def _draws(x: Tensor, fractions: Fractions, limits: Limits | None) -> Drawn:
         applied=np.empty(0, np.bool_) if fractions.applied is None else fractions.applied.contiguous().numpy(),
         low=empty if limits is None else limits[0].contiguous().view(-1).numpy(),
         high=empty if limits is None else limits[1].contiguous().view(-1).numpy(),
+        placed=False,
     )
+
+
+def _placed(draws: Drawn, book: Codebook) -> Drawn:
+    """The same, with the bins themselves in place of fractions."""
+    edges, values = (one.flatten(0, 1).contiguous().numpy() for one in book)
+    return draws._replace(u=edges, v=values, placed=True)
 
 
 @functools.cache

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
 from randquant.quantize.draw import Fractions
+from randquant.quantize.quantiles import Codebook, quantile_book
 from randquant.quantize.scope import INTEGERS, Limits, arithmetic
 
 _BYTES = (torch.uint8, torch.int8)
 _FEW = 40  # edges
 
 
-class Codebook(NamedTuple):
-    """The bins of every scope, in the type of arithmetic."""
-
-    edges: Tensor  # [B, C, R-1], where bins 1 to R-1 begin; inf where a scope has fewer
-    values: Tensor  # [B, C, R]
-
-
-def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None) -> None:
+def quantize(
+    x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None, among: Tensor | None = None
+) -> None:
     """Write the quantized x to out; arguments as in `reference.quantize`."""
-    low, high = limits if limits is not None else measure(x)
-    book = codebook(low, high, fractions, whole=x.dtype in INTEGERS)
+    if among is None:
+        low, high = limits if limits is not None else measure(x)
+        book = codebook(low, high, fractions, whole=x.dtype in INTEGERS)
+    else:
+        book = quantile_book(among, fractions)
+    work = book.values.dtype
     applied = None if fractions.applied is None else fractions.applied.view(*x.shape[:2], 1)
     if x.dtype in INTEGERS:
         book = Codebook(book.edges, book.values.round())
@@ -33,13 +31,13 @@ def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None
         # Each of the 256 values is quantized once; elements are then looked up.
         first = torch.iinfo(x.dtype).min
         every = torch.arange(first, first + 256, device=x.device).expand(*x.shape[:2], 256)
-        table = _integers(book.values.gather(-1, bin_index(every.to(low.dtype), book)), x.dtype, *ends)  # [B, C, 256]
+        table = _integers(book.values.gather(-1, bin_index(every.to(work), book)), x.dtype, *ends)  # [B, C, 256]
         if applied is not None:
             table = torch.where(applied, table, every.to(x.dtype))
         for sample, rows, target in zip(x, table, out, strict=True):  # one by one: a look-up needs int64
             target.copy_(rows.gather(-1, sample.long() - first))
         return
-    chosen = book.values.gather(-1, bin_index(x.to(low.dtype), book))
+    chosen = book.values.gather(-1, bin_index(x.to(work), book))
     if x.dtype in INTEGERS:
         quantized, keep = _integers(chosen, x.dtype, *ends), None
     else:

@@ -31,8 +31,16 @@ _NAMES = {
 }
 
 
-def quantize(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None) -> None:
-    """Write the quantized x to out; arguments as in `reference.quantize`."""
+def quantize(
+    x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None, among: Tensor | None = None
+) -> None:
+    """Write the quantized x to out; arguments as in `reference.quantize`.
+
+    Raises:
+        NotImplementedError: quantile edges, which `randomized_quantize` never asks of this backend.
+    """
+    if among is not None:
+        raise NotImplementedError("quantile edges")
     if x.numel() == 0:
         return
     x, out = _merged(x, out)

@@ -10,6 +10,7 @@ from torch.autograd.function import once_differentiable
 
 from randquant.quantize import eager
 from randquant.quantize.draw import Fractions
+from randquant.quantize.quantiles import add_through_quantiles, quantile_book
 from randquant.quantize.scope import Limits, Scopes
 
 Gradient = Literal["range", "straight_through", "none"]
@@ -18,18 +19,21 @@ Gradient = Literal["range", "straight_through", "none"]
 class Backend(Protocol):
     """A module that quantizes scopes, deterministically; it may have a `range_gradient(x, gradient, fractions)` too."""
 
-    def quantize(self, x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None) -> None: ...
+    def quantize(
+        self, x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None, among: Tensor | None = None
+    ) -> None: ...
 
     def measure(self, x: Tensor) -> Limits: ...
 
 
 class Quantize(torch.autograd.Function):
-    """`apply(x, backend, scopes, fractions, limits, shared, gradient)` quantizes x into a new tensor.
+    """`apply(x, backend, scopes, fractions, limits, shared, quantiles, gradient)` quantizes x into a new tensor.
 
-    `shared` says that limits were measured over the batch, and not given. Gradients:
+    `shared` says that limits, or `quantiles`, were taken over the batch, and not given. Gradients:
 
     - range: a value lies at low + w (high - low), so its gradient goes to the elements that set the range, (1 - w)
-      to the smallest and w to the largest, in even shares where several are equal. Given limits take none.
+      to the smallest and w to the largest, in even shares where several are equal. Given limits take none. A quantile
+      lies between two elements, which take its gradient in the same way.
     - straight_through: as if nothing had been quantized.
     - none: elements that were quantized get no gradient.
 
@@ -45,31 +49,34 @@ class Quantize(torch.autograd.Function):
         fractions: Fractions,
         limits: Limits | None,
         shared: bool,
+        quantiles: bool,
         gradient: Gradient,
     ) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.context = backend, scopes, fractions, limits, shared, gradient
+        ctx.context = backend, scopes, fractions, limits, shared, quantiles, gradient
         out = torch.empty_like(x)
-        write(x, out, backend, scopes, fractions, limits)
+        write(x, out, backend, scopes, fractions, limits, quantiles=quantiles, shared=shared)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient_out: Tensor) -> tuple[Tensor | None, ...]:
         (x,) = ctx.saved_tensors
-        backend, scopes, fractions, limits, shared, gradient = ctx.context
-        nothing = (None,) * 6
+        backend, scopes, fractions, limits, shared, quantiles, gradient = ctx.context
+        nothing = (None,) * 7
         if gradient == "straight_through":
             return gradient_out, *nothing
         g, values = scopes.of(gradient_out), scopes.of(x)  # [B, C, N]
         fused = getattr(backend, "range_gradient", None)  # for other backends plain torch does it
-        if gradient == "range" and limits is None and fused is not None:
+        if gradient == "range" and limits is None and not quantiles and fused is not None:
             return scopes.restore(fused(values, g, fractions), like=x), *nothing
         finite = values.isfinite()
         applied = fractions.applied
         quantized = finite if applied is None else finite & applied.view(*values.shape[:2], 1)
         result = g.masked_fill(quantized, 0)
-        if gradient == "range" and (limits is None or shared):
+        if gradient == "range" and quantiles:
+            _add_through_quantiles(result, torch.where(quantized, g, 0), values, fractions, shared)
+        elif gradient == "range" and (limits is None or shared):
             low, high = eager.measure(values, finite) if limits is None else limits
             over = (-1,) if limits is None else (0, -1)  # a range over the batch is set by any sample
             _add_through_range(result, torch.where(quantized, g, 0), values, fractions, low, high, over)
@@ -77,13 +84,48 @@ class Quantize(torch.autograd.Function):
 
 
 def write(
-    x: Tensor, out: Tensor, backend: Backend, scopes: Scopes, fractions: Fractions, limits: Limits | None
+    x: Tensor,
+    out: Tensor,
+    backend: Backend,
+    scopes: Scopes,
+    fractions: Fractions,
+    limits: Limits | None,
+    *,
+    quantiles: bool = False,
+    shared: bool = False,
 ) -> None:
-    """Quantize x into out, two tensors of one shape, of any strides."""
-    target = scopes.of(out)
-    backend.quantize(scopes.of(x), target, fractions, limits)
+    """Quantize x into out, two tensors of one shape, of any strides.
+
+    `quantiles` says that edges are quantiles of each scope's elements; `shared`, of those of the whole batch.
+    """
+    target, values = scopes.of(out), scopes.of(x)
+    if quantiles:
+        among = _pooled(values).expand(len(values), -1, -1) if shared else values
+        backend.quantize(values, target, fractions, among=among)
+    else:
+        backend.quantize(values, target, fractions, limits)
     if target.data_ptr() != out.data_ptr():  # out's strides allow no view of its scopes: a copy was written
         out.copy_(scopes.restore(target, like=out))
+
+
+def _pooled(values: Tensor) -> Tensor:
+    """The elements of all samples, channel by channel: [B, C, N] to [1, C, B x N]."""
+    return values.transpose(0, 1).flatten(1).unsqueeze(0)
+
+
+def _add_through_quantiles(result: Tensor, g: Tensor, values: Tensor, fractions: Fractions, shared: bool) -> None:
+    """`add_through_quantiles`, of each scope's own elements or of those of the whole batch."""
+    if not shared:
+        add_through_quantiles(result, g, values, fractions, quantile_book(values, fractions))
+        return
+    samples, channels, n = values.shape
+    own = Fractions(
+        fractions.edges[:channels], *(None if one is None else one[:channels] for one in fractions[1:])
+    )  # all samples have the same
+    pooled = torch.zeros_like(_pooled(result))
+    together = _pooled(values)
+    add_through_quantiles(pooled, _pooled(g), together, own, quantile_book(together, own))
+    result += pooled.view(channels, samples, n).transpose(0, 1)
 
 
 def _add_through_range(

@@ -17,7 +17,7 @@ from randquant.quantize import draw
 from randquant.quantize.gradient import Backend, Gradient, Quantize, write
 from randquant.quantize.scope import FLOATS, INTEGERS, Limits, Per, Scopes, arithmetic, scopes
 
-Edges = Literal["random", "uniform"]
+Edges = Literal["random", "uniform", "quantile"]
 Values = Literal["random", "midpoint"]
 BackendName = Literal["auto", "reference", "torch", "numba", "triton"]
 
@@ -70,7 +70,9 @@ def randomized_quantize(
         per: "channel", each channel of each sample has bins of its own; "sample", one set of bins for all channels of
             a sample (the paper's instance-wise variant; channel_dim plays no part); "batch", one set for a channel,
             over the range that the whole batch has in it.
-        edges: "random", uniform in the range; "uniform", equal steps.
+        edges: "random", uniform in the range; "uniform", equal steps; "quantile", random too, but among the elements
+            instead of in the range: a bin holds a random share of the elements, and its value is one of theirs, or
+            between two. A few far elements then eat no bins. Not with limits. Costs a sort.
         values: "random", uniform in the bin; "midpoint", its middle.
         p: the probability that a sample is quantized at all.
         limits: low and high, numbers or tensors [C], in place of the measured range; elements beyond fall into the
@@ -80,8 +82,8 @@ def randomized_quantize(
         generator: where the numbers come from, default torch's own; not together with keys.
         keys: sample ids (whole numbers, one a sample). A sample's view then depends on its key alone, not on
             batch, order, worker, rank, backend or device.
-        backend: "auto" takes numba on the CPU, triton on a CUDA device and torch elsewhere. A named backend never
-            gives way to another.
+        backend: "auto" takes numba on the CPU, triton on a CUDA device and torch elsewhere, but triton has no
+            quantile edges: there it takes torch. A named backend never gives way to another.
         out: where to write the result; of x's shape, dtype and device, x itself if you like. Not with gradients.
 
     Returns:
@@ -95,21 +97,24 @@ def randomized_quantize(
     check_settings(bins, per=per, edges=edges, values=values, p=p, gradient=gradient, backend=backend)
     layout = scopes(x, channel_dim, batch_dim, per)
     samples, channels, size = layout.shape
-    chosen = _backend(backend, x)
+    quantiles = edges == "quantile"
+    chosen = _backend(backend, x, quantiles)
     if not isinstance(generator, torch.Generator | None):
         raise UserError(f"generator: {type(generator).__name__} given; give a torch.Generator, or leave it out")
     ranges = None if limits is None else _limits(limits, layout, x, per)
     ids = None if keys is None else _keys(keys, samples, x, per, generator)
+    if quantiles and limits is not None:
+        raise UserError('limits: edges="quantile" lie among the elements, whatever their range; leave limits out')
     needs_gradient = x.requires_grad and torch.is_grad_enabled()
     if out is not None:
         _check_out(out, x, needs_gradient)
     if x.numel() == 0:
         return x.clone() if out is None else out
     if ranges is None and size == 1 and not (per == "batch" and samples > 1):
-        raise UserError(
-            f"x: each {per} of shape {tuple(x.shape)} holds one element, which has no range; "
-            "give limits=(low, high), for a table those of its columns"
-        )
+        advice = "give limits=(low, high), for a table those of its columns"
+        if quantiles:
+            advice = 'quantiles need several: give per="batch", for a table, or other edges'
+        raise UserError(f"x: each {per} of shape {tuple(x.shape)} holds one element, which has no range; {advice}")
 
     shared = per == "batch"
     fractions = draw.fractions(
@@ -124,7 +129,7 @@ def randomized_quantize(
         generator=generator,
         keys=ids,
     )
-    measured_together = shared and ranges is None
+    measured_together = shared and ranges is None and not quantiles
     ends = None
     if measured_together:
         every = layout.of(x.detach())
@@ -133,9 +138,10 @@ def randomized_quantize(
         if x.dtype == torch.int64:  # the ends of a range may be no float64
             ends = every.amin((0, 2)).unsqueeze(-1), every.amax((0, 2)).unsqueeze(-1)  # [C, 1]
     if needs_gradient:
-        return cast(Tensor, Quantize.apply(x, chosen, layout, fractions, ranges, measured_together, gradient))
+        together = shared if quantiles else measured_together
+        return cast(Tensor, Quantize.apply(x, chosen, layout, fractions, ranges, together, quantiles, gradient))
     result = torch.empty_like(x) if out is None else out
-    write(x.detach(), result, chosen, layout, fractions, ranges)
+    write(x.detach(), result, chosen, layout, fractions, ranges, quantiles=quantiles, shared=shared)
     if ends is not None:
         result.copy_(layout.restore(layout.of(result).clamp(*ends), like=result))
     if out is not None:
@@ -156,7 +162,7 @@ def check_settings(
     """`UserError` where a setting of `randomized_quantize` is wrong whatever the tensor."""
     _ends(bins)
     _check_choice("per", per, ("channel", "sample", "batch"))
-    _check_choice("edges", edges, ("random", "uniform"))
+    _check_choice("edges", edges, ("random", "uniform", "quantile"))
     _check_choice("values", values, ("random", "midpoint"))
     _check_choice("gradient", gradient, ("range", "straight_through", "none"))
     _check_choice("backend", backend, ("auto", *_BACKENDS))
@@ -174,10 +180,12 @@ def _ends(bins: int | tuple[int, int]) -> tuple[int, int]:
     return fewest, most
 
 
-def _backend(name: str, x: Tensor) -> Backend:
-    """The module of a backend; `UserError` where it is not installed, or for another device."""
+def _backend(name: str, x: Tensor, quantiles: bool) -> Backend:
+    """The module of a backend; `UserError` where it is not installed, for another device, or lacks quantile edges."""
+    if name == "triton" and quantiles:
+        raise UserError('backend: "triton" has no edges="quantile"; give backend="torch" or "auto"')
     if name == "auto":
-        name = {"cpu": "numba", "cuda": "triton"}.get(x.device.type, "torch")
+        name = {"cpu": "numba", "cuda": "torch" if quantiles else "triton"}.get(x.device.type, "torch")
         if importlib.util.find_spec(_BACKENDS[name][1]) is None:
             name = "torch"
     module, library, device = _BACKENDS[name]

@@ -62,6 +62,12 @@ TRAINING = {
 }
 METERED = ("loss", "effective_rank")  # of TRAINING, where there are many runs
 
+WHOLE_TRAINING = {  # what the page of one run shows
+    **TRAINING,
+    "feature_spread": Metric("Spread of the features", "0 says that all samples look alike, 1 is the most", "spread"),
+    "linear_accuracy": Metric("Linear head while training", "accuracy", "%"),
+}
+
 
 @dataclass(frozen=True)
 class Chart:
@@ -111,11 +117,11 @@ def training_curves(
 ) -> list[Chart]:
     """Metrics that were logged while training, a chart each; every seed is a line.
 
-    `name` begins the charts' ids; `shown` are those of TRAINING, by default all.
+    `name` begins the charts' ids; `shown` are those of WHOLE_TRAINING, by default all of TRAINING.
     """
     charts: list[Chart] = []
     for logged in shown or TRAINING:
-        metric = TRAINING[logged]
+        metric = WHOLE_TRAINING[logged]
         series = [(run, *run.series(logged)) for run in runs if run.method in looks]
         series = [(run, steps, values) for run, steps, values in series if len(steps) > 1]
         if not series:

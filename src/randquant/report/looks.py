@@ -10,6 +10,20 @@ from dataclasses import dataclass
 
 PLAIN = ("raw", "none", "scratch")  # nothing is learned without labels in these rows
 
+# Ten classes in ten colours; a class is also written as its own word, so colour is never alone in telling.
+CLASS_COLOURS = (
+    ("#332288", "#8f86e8"),
+    ("#117733", "#4fbd74"),
+    ("#8a7400", "#ddcc77"),
+    ("#882255", "#d671a6"),
+    ("#0b7f9c", "#88ccee"),
+    ("#b3434f", "#f0808b"),
+    ("#7a3f99", "#c79be0"),
+    ("#2b8a78", "#44aa99"),
+    ("#6b6f00", "#b8bb45"),
+    ("#55565c", "#c2c4cc"),
+)
+
 
 @dataclass(frozen=True)
 class Look:

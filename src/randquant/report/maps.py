@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from randquant.report.pictures import png, sheet
 from randquant.report.runs import one_object
 
-_SIDE, _EDGE = 400, 10  # of a map, in its own units
+SIDE, _EDGE = 400, 10  # of a map, in its own units
 ACROSS = 30  # samples in a row of the sheet
 
 
@@ -34,7 +34,7 @@ class Maps:
     sheet: str | None
     tile: tuple[int, int]
     points: dict[str, list[tuple[int, int]]]
-    side: int = _SIDE
+    side: int = SIDE
     how: str = ""
 
 
@@ -44,7 +44,7 @@ def maps(folder: Path) -> Maps | None:
     try:
         labels = tuple(int(label) for label in content["labels"])
         classes = tuple(str(name) for name in content["classes"])
-        points = {str(method): _placed(np.asarray(xy, dtype=float)) for method, xy in content["maps"].items()}
+        points = {str(method): placed(np.asarray(xy, dtype=float)) for method, xy in content["maps"].items()}
         if not labels or max(labels) >= len(classes) or any(len(xy) != len(labels) for xy in points.values()):
             return None
         pictures = np.asarray(content.get("images", []), dtype=float)
@@ -61,9 +61,9 @@ def maps(folder: Path) -> Maps | None:
         return None
 
 
-def _placed(xy: NDArray[np.floating]) -> list[tuple[int, int]]:
+def placed(xy: NDArray[np.floating]) -> list[tuple[int, int]]:
     """Points on the map: both axes at one scale, filling it, y upwards."""
     low, high = xy.min(axis=0), xy.max(axis=0)
-    scale = (_SIDE - 2 * _EDGE) / max(float((high - low).max()), 1e-12)
-    placed = (xy - (low + high) / 2) * scale * np.array([1, -1]) + _SIDE / 2
+    scale = (SIDE - 2 * _EDGE) / max(float((high - low).max()), 1e-12)
+    placed = (xy - (low + high) / 2) * scale * np.array([1, -1]) + SIDE / 2
     return [(int(x), int(y)) for x, y in np.round(placed)]

@@ -8,34 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from randquant import __version__
 from randquant.report.curves import METERED, TRAINING, Chart, few_label_curves, training_curves
-from randquant.report.findings import Findings, duration, findings, percent
-from randquant.report.looks import PLAIN, Look, looks, ordered
+from randquant.report.findings import Findings, duration, findings
+from randquant.report.looks import CLASS_COLOURS, PLAIN, Look, looks, ordered
 from randquant.report.maps import ACROSS, Maps, maps
 from randquant.report.results import Line, Results
 from randquant.report.runs import TrainedRun, flattened, runs
 from randquant.report.samples import DomainSample, samples
 from randquant.report.summary import Summary, summary
 from randquant.report.table import HEADS, Table, tables
+from randquant.report.template import fill
 from randquant.report.views import Views, views
 from randquant.settings import WITHOUT_EFFECT
 
-# Ten classes in ten colours; a class is also written as its own word, so colour is never alone in telling.
-CLASS_COLOURS = (
-    ("#332288", "#8f86e8"),
-    ("#117733", "#4fbd74"),
-    ("#8a7400", "#ddcc77"),
-    ("#882255", "#d671a6"),
-    ("#0b7f9c", "#88ccee"),
-    ("#b3434f", "#f0808b"),
-    ("#7a3f99", "#c79be0"),
-    ("#2b8a78", "#44aa99"),
-    ("#6b6f00", "#b8bb45"),
-    ("#55565c", "#c2c4cc"),
-)
 _NAMED = 3  # tasks that a title names
 # Settings that follow from a run's place in the grid, or that no number depends on.
 _APART = ("method", "seed", *WITHOUT_EFFECT)
@@ -136,25 +121,12 @@ def collect(folder: Path, results: Results) -> Report:
 
 def html(report: Report) -> str:
     """The page: one file that needs nothing else."""
-    return _environment(autoescape=True).get_template("page.html").render(_context(report))
+    return fill("page.html", **_context(report))
 
 
 def markdown(report: Report) -> str:
     """The tables and sentences as Markdown."""
-    return _environment(autoescape=False).get_template("page.md").render(_context(report))
-
-
-def _environment(*, autoescape: bool) -> Environment:
-    environment = Environment(
-        loader=PackageLoader("randquant.report", "page"),
-        autoescape=autoescape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"percent": percent}
-    return environment
+    return fill("page.md", **_context(report))
 
 
 def _context(report: Report) -> dict[str, Any]:
@@ -163,7 +135,6 @@ def _context(report: Report) -> dict[str, Any]:
         "heads": HEADS,
         "class_colours": CLASS_COLOURS,
         "across": ACROSS,
-        "version": __version__,
         "index": {method: i for i, method in enumerate(report.looks)},
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from randquant.report.pictures import png
 from randquant.report.runs import one_object
 
-_BARS = 24
+BARS = 24
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,10 @@ class Bin:
     value: float
 
     @property
-    def grey(self) -> int:
-        """The value as a shade, 0 for black."""
-        return round(255 * (1 - self.value))
+    def fill(self) -> str:
+        """The value as a shade: black where it is highest."""
+        grey = round(255 * (1 - self.value))
+        return f"rgb({grey},{grey},{grey})"
 
 
 @dataclass(frozen=True)
@@ -71,14 +72,12 @@ def views(folder: Path) -> Views | None:
 def _sample(values: Mapping[str, Any]) -> Sample:
     before = np.asarray(values["before"], dtype=float)
     low, high = float(values["low"]), float(values["high"])
-    heights, _ = np.histogram(before, bins=_BARS, range=(low, high) if high > low else None)
     scale = (high - low) or 1.0
     draws = tuple(
-        Drawing(png(_share(after, low, scale)), _bins(_share(edges, low, scale), _share(reached, low, scale)))
+        Drawing(png(_share(after, low, scale)), bins_between(edges, reached, low, high))
         for after, edges, reached in zip(values["after"], values["edges"], values["values"], strict=True)
     )
-    bars = tuple(float(height) for height in np.sqrt(heights / max(heights.max(), 1)))
-    return Sample(str(values["label"]), png(_share(before, low, scale)), bars, low, high, draws)
+    return Sample(str(values["label"]), png(_share(before, low, scale)), bars(before, low, high), low, high, draws)
 
 
 def _share(values: Any, low: float, scale: float) -> NDArray[np.floating]:
@@ -86,9 +85,17 @@ def _share(values: Any, low: float, scale: float) -> NDArray[np.floating]:
     return shares
 
 
-def _bins(edges: Sequence[float] | NDArray[np.floating], reached: NDArray[np.floating]) -> tuple[Bin, ...]:
-    bounds = [0.0, *map(float, edges), 1.0]
+def bars(values: NDArray[np.floating], low: float, high: float) -> tuple[float, ...]:
+    """How often values occur from low to high, as the heights of bars: in [0, 1], by square root."""
+    heights, _ = np.histogram(values, bins=BARS, range=(low, high) if high > low else None)
+    return tuple(float(height) for height in np.sqrt(heights / max(heights.max(), 1)))
+
+
+def bins_between(edges: Any, reached: Any, low: float, high: float) -> tuple[Bin, ...]:
+    """The bins of a channel that reaches from low to high, from their inner edges and the values they become."""
+    scale = (high - low) or 1.0
+    bounds = [0.0, *map(float, _share(edges, low, scale)), 1.0]
     return tuple(
         Bin(left, right - left, min(max(float(value), 0.0), 1.0))
-        for left, right, value in zip(bounds[:-1], bounds[1:], reached, strict=True)
+        for left, right, value in zip(bounds[:-1], bounds[1:], _share(reached, low, scale), strict=True)
     )

@@ -4,11 +4,13 @@
 |---|---|
 | config.json | every setting, the spec, versions |
 | metrics.jsonl | one line a logged step |
+| README.md | the model card |
+| results.jsonl | what probes have read from the encoder, a line a score |
 | encoder.safetensors, encoder.json | the encoder's weights, and what rebuilds it |
 | state-000000500.pt, … | all that a training needs to go on from that step: tensors and plain values |
 
-Every file but metrics.jsonl is written beside its target, flushed to disk, then renamed over it: a reader finds the
-old one or the new one, never a half.
+Every file but metrics.jsonl and results.jsonl is written beside its target, flushed to disk, then renamed over it: a
+reader finds the old one or the new one, never a half.
 """
 
 from randquant.run.directory import Run

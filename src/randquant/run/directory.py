@@ -18,6 +18,7 @@ from randquant import __version__
 from randquant.encoder import Encoder, ForeignEncoder, OwnEncoder
 from randquant.errors import UserError
 from randquant.run import states, weights
+from randquant.run.card import card
 from randquant.run.files import read, replace, replace_json, writing
 
 
@@ -126,6 +127,23 @@ class Run:
             UserError: the directory cannot be written, or the module's state holds more than tensors.
         """
         weights.save(self.path, encoder)
+
+    def save_card(self) -> None:
+        """Write README.md, the model card of what is there now.
+
+        Raises:
+            UserError: the directory cannot be written, or a file of the run is damaged.
+        """
+        replace(self.path / "README.md", lambda file: file.write(card(self).encode()))
+
+    def save_results(self, lines: Sequence[dict[str, Any]]) -> None:
+        """Append what a probe has read to results.jsonl, a line a score.
+
+        Raises:
+            UserError: the directory cannot be written.
+        """
+        with writing(self.path), (self.path / "results.jsonl").open("a") as file:
+            file.write("".join(json.dumps(line) + "\n" for line in lines))
 
     @overload
     def encoder(self) -> OwnEncoder: ...

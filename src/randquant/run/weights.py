@@ -18,44 +18,44 @@ from randquant.settings import EncoderSettings
 from randquant.spec import Spec
 
 
-def save(folder: Path, encoder: Encoder) -> None:
-    """Write both files; of a vision model and a user's own module, the weights have the names of that model.
+def save(folder: Path, encoder: Encoder, name: str = "encoder") -> None:
+    """Write both files, under one name; of a vision model and a user's own module, the weights have that model's names.
 
     Raises:
         UserError: the folder cannot be written, or the module keeps more than tensors.
     """
     module = _holder(encoder)
     weights = {}
-    for name, value in module.state_dict().items():
+    for key, value in module.state_dict().items():
         if not isinstance(value, Tensor):
             raise UserError(
-                f"encoder: {type(module).__name__} has {name} of type {type(value).__name__} in its state_dict, which "
+                f"encoder: {type(module).__name__} has {key} of type {type(value).__name__} in its state_dict, which "
                 "must hold tensors only"
             )
-        weights[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)  # tied ones, each for itself
+        weights[key] = value.detach().cpu().clone(memory_format=torch.contiguous_format)  # tied ones, each for itself
     recipe: dict[str, Any] = {"spec": encoder.spec.to_dict()}
     if isinstance(encoder, ForeignEncoder):
         recipe |= {"module": _name(module), "width": encoder.width}
     else:
         recipe |= {"settings": encoder.settings.to_dict()}
-    replace_json(folder / "encoder.json", recipe)
-    replace(folder / "encoder.safetensors", lambda file: file.write(safetensors.torch.save(weights)))
+    replace_json(folder / f"{name}.json", recipe)
+    replace(folder / f"{name}.safetensors", lambda file: file.write(safetensors.torch.save(weights)))
 
 
-def load(folder: Path) -> OwnEncoder:
+def load(folder: Path, name: str = "encoder") -> OwnEncoder:
     """The transformer or vision model whose weights are there, on the CPU and in eval mode.
 
     Raises:
         UserError: a file is missing or damaged, or the weights are those of a user's own module.
     """
-    encoder = _rebuild(folder)
+    encoder = _rebuild(folder, name)
     if isinstance(encoder, _Foreign):
         raise UserError(
             f"run: {folder} holds the weights of a module of your own, {encoder.name}; make one and give it: "
             "Run.encoder(module)"
         )
     module = _holder(encoder)
-    module.load_state_dict(_weights(folder, module), assign=True)
+    module.load_state_dict(_weights(folder, module, name), assign=True)
     return encoder.eval()
 
 
@@ -86,8 +86,8 @@ def _holder(encoder: Encoder) -> nn.Module:
     return encoder if isinstance(encoder, DomainAgnosticTransformer) else encoder.module
 
 
-def _rebuild(folder: Path) -> OwnEncoder | _Foreign:
-    """What encoder.json stands for: an encoder without its weights yet, or what is known of a user's own module."""
+def _rebuild(folder: Path, name: str = "encoder") -> OwnEncoder | _Foreign:
+    """What the JSON stands for: an encoder without its weights yet, or what is known of a user's own module."""
 
     def parse(path: Path) -> tuple[Spec, EncoderSettings] | _Foreign:
         recipe = json.loads(path.read_text())
@@ -96,7 +96,7 @@ def _rebuild(folder: Path) -> OwnEncoder | _Foreign:
             return _Foreign(recipe["module"], spec, int(recipe["width"]))
         return spec, EncoderSettings.from_dict(recipe["settings"])
 
-    found = read(folder / "encoder.json", parse)
+    found = read(folder / f"{name}.json", parse)
     if isinstance(found, _Foreign):
         return found
     spec, settings = found
@@ -106,9 +106,9 @@ def _rebuild(folder: Path) -> OwnEncoder | _Foreign:
         return DomainAgnosticTransformer(spec, settings)
 
 
-def _weights(folder: Path, module: nn.Module) -> dict[str, Tensor]:
-    """What encoder.safetensors holds, which has the names and shapes that the module needs."""
-    path = folder / "encoder.safetensors"
+def _weights(folder: Path, module: nn.Module, name: str = "encoder") -> dict[str, Tensor]:
+    """What the safetensors file holds, which has the names and shapes that the module needs."""
+    path = folder / f"{name}.safetensors"
     weights = read(path, lambda path: safetensors.torch.load(path.read_bytes()))
     if told := misfit(weights, module.state_dict()):
         raise UserError(f"run: {path} does not fit {_name(module)}: {told}")

@@ -14,15 +14,19 @@ from randquant.settings.choices import (
 )
 from randquant.settings.choose import ChooseSettings
 from randquant.settings.data import DataSettings
+from randquant.settings.doctor import DoctorSettings
 from randquant.settings.encoder import BENCHMARK_ENCODER, EncoderSettings
+from randquant.settings.export import ExportSettings
 from randquant.settings.finetune import FinetuneSettings
 from randquant.settings.method import MethodSettings
 from randquant.settings.pretrain import DABS, WITHOUT_EFFECT, PretrainSettings, defaults_of
+from randquant.settings.preview import PreviewSettings
 from randquant.settings.probe import ProbeSettings
 from randquant.settings.quickstart import QuickstartSettings
 from randquant.settings.recipe import RecipeSettings
 from randquant.settings.report import ReportSettings
 from randquant.settings.supervise import SuperviseSettings
+from randquant.settings.view import ViewSettings
 
 __all__ = [
     "EncoderSettings",
@@ -41,6 +45,10 @@ __all__ = [
     "ChooseSettings",
     "RecipeSettings",
     "ReportSettings",
+    "PreviewSettings",
+    "DoctorSettings",
+    "ViewSettings",
+    "ExportSettings",
     "Device",
     "Precision",
     "Protocol",

@@ -27,7 +27,8 @@ class MethodSettings(PictureSettings):
     bins: int = 8
     """Bins of randomized quantization; uniform has as many, and noise the error of as many."""
     edges: Edges = "random"
-    """Where rq puts the bins' edges: at random, or in equal steps, which is what the partner uniform does."""
+    """Where rq puts the bins' edges: at random, or in equal steps, which is what the partner uniform does; quantile: at
+    random among a channel's values instead of in its range, which a few far values cannot disturb."""
     values: BinValues = "random"
     """What rq makes of the values of a bin: one at random from the bin, or its middle."""
     per: Scope = "channel"

@@ -25,7 +25,7 @@ from torch import Tensor
 from randquant.data.batch import Dataset
 from randquant.data.entry import Entry, Package
 from randquant.data.items import Items
-from randquant.data.mini.symbols import PADDING, learnt, symbols
+from randquant.data.mini.symbols import PADDING, learnt, symbols, words_of
 from randquant.data.present import folder_of, reading
 from randquant.errors import UserError
 from randquant.quantize.draw import Draws
@@ -84,7 +84,7 @@ def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
         paths = [folder / _DRAWINGS / drawn[number][0] for number in own.tolist()]
         fits = (shown == own).float()
         parts[part] = Items(2 * own + (1 - fits).long(), Captioned(paths, captions[shown].numpy()), fits, own)
-    return entry.dataset(SPEC, parts, ("fits",))
+    return entry.dataset(SPEC, parts, ("fits",), words_of(learner))
 
 
 def _plain(code: str) -> str:

@@ -25,7 +25,7 @@ import torch
 
 from randquant.data.batch import Batch, Dataset
 from randquant.data.entry import Entry, Package
-from randquant.data.mini.symbols import PADDING, joined, learnt, symbols
+from randquant.data.mini.symbols import PADDING, joined, learnt, symbols, words_of
 from randquant.data.present import folder_of, reading
 from randquant.errors import UserError
 from randquant.quantize.draw import Draws
@@ -99,7 +99,9 @@ def read_topic(entry: Entry, root: Path, faithful: bool) -> Dataset:
         part: Batch(ids[of_part], (symbols(learner, texts[part], _TEXT.length),), target[of_part], groups[of_part])
         for part, of_part in taken.items()
     }
-    return entry.dataset(Spec((_TEXT,), Target("class", len(_TOPICS))), parts, tuple(_TOPICS.values()))
+    return entry.dataset(
+        Spec((_TEXT,), Target("class", len(_TOPICS))), parts, tuple(_TOPICS.values()), words_of(learner)
+    )
 
 
 def read_pair(entry: Entry, root: Path, faithful: bool) -> Dataset:
@@ -124,7 +126,7 @@ def read_pair(entry: Entry, root: Path, faithful: bool) -> Dataset:
         same = torch.tensor([1.0, 0.0, 1.0, 0.0]).repeat(len(of_part))
         values = joined(learner, left, right, _TEXT.length)
         parts[part] = Batch(ids, (values,), same, pages[of_part].repeat_interleave(_PAIRS))
-    return entry.dataset(Spec((_TEXT,), Target("binary", 1)), parts, ("same",))
+    return entry.dataset(Spec((_TEXT,), Target("binary", 1)), parts, ("same",), words_of(learner))
 
 
 def _drawn(ids: torch.Tensor, most: int) -> torch.Tensor:

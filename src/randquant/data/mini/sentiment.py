@@ -23,6 +23,7 @@ import torch
 
 from randquant.data.batch import Batch, Dataset
 from randquant.data.entry import Entry, Package
+from randquant.data.mini.symbols import words_of
 from randquant.data.present import folder_of, reading
 from randquant.libraries import library
 from randquant.spec import Spec, Target, Tokens
@@ -47,7 +48,7 @@ def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
     symbols = torch.tensor([one.ids for one in learner.encode_batch(sentences)])
     samples = Batch(torch.tensor(numbers), (symbols,), (torch.tensor(ratings) > 0).long(), groups)
     parts = {name: samples.take(rows.nonzero().squeeze(1)) for name, rows in (("train", ~testing), ("test", testing))}
-    return entry.dataset(SPEC, parts, ("negative", "positive"))
+    return entry.dataset(SPEC, parts, ("negative", "positive"), words_of(learner))
 
 
 def _sentences(path: Path) -> tuple[list[int], list[float], list[str]]:

@@ -37,7 +37,7 @@ def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
         symbols, answers = questions(ids, kinds, columns, rows)
         parts[part] = Batch(ids, (pictures(ids, kinds, columns, rows), symbols), answers)
         first += count
-    return entry.dataset(SPEC, parts, ("yes",))
+    return entry.dataset(SPEC, parts, ("yes",), WORDS)
 
 
 def scenes(ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -34,6 +34,12 @@ def learnt(texts: Sequence[str], vocabulary: int) -> Any:
     return learner
 
 
+def words_of(learner: Any) -> tuple[str, ...]:
+    """The text of every symbol, a blank before those that begin a word."""
+    decoder = library("tokenizers", "text", "data").decoders.ByteLevel()
+    return tuple(decoder.decode([learner.id_to_token(number)]) for number in range(learner.get_vocab_size()))
+
+
 def symbols(learner: Any, texts: Sequence[str], length: int) -> Tensor:
     """int64 [N, length], cut or filled up."""
     return _filled([one.ids for one in learner.encode_batch(texts)], length)

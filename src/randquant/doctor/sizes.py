@@ -1,0 +1,72 @@
+"""A spec and samples in, findings about lengths, patches and batches out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from randquant.doctor.finding import Finding, Patient
+from randquant.spec import Grid, Tokens
+
+_FEW, _MANY = 4, 1024  # tokens of a sample
+_STEPS = 4  # batches of an epoch
+
+
+def lengths(patient: Patient) -> Iterator[Finding]:
+    """Samples that give too few tokens or too many, and sequences that are cut or mostly padding."""
+    tokens = patient.dataset.spec.tokens
+    cut = [one for one in patient.dataset.spec.inputs if isinstance(one, Grid)]
+    patch = " x ".join(map(str, cut[0].patch)) if cut else ""
+    if tokens < _FEW:
+        yield Finding(
+            "lengths",
+            f"a sample gives {tokens} token{'s' if tokens > 1 else ''}" + (f" at a patch of {patch}" if cut else ""),
+            "attention has nothing to compare within a sample",
+            "give a smaller patch" if cut else "train something other than a transformer",
+        )
+    if tokens > _MANY:
+        yield Finding(
+            "lengths",
+            f"a sample gives {tokens:,} tokens" + (f" at a patch of {patch}" if cut else ""),
+            "attention takes time and memory with the square of them",
+            "give a larger patch" if cut else "give a shorter length",
+        )
+    for place, one in enumerate(patient.dataset.spec.inputs):
+        if not isinstance(one, Tokens) or one.padding is None or not len(patient.read["train"].ids):
+            continue
+        padding = patient.read["train"].inputs[place] == one.padding  # [N, length]
+        name = patient.name(place)
+        empty = float(padding.double().mean())
+        whole = float((~padding).all(1).double().mean())
+        if empty > 0.75:
+            yield Finding(
+                "lengths",
+                f"{name}{empty:.0%} of the symbols are padding",
+                "most of the work is done on nothing",
+                f"give a length below {one.length}",
+            )
+        if whole > 0.5:
+            yield Finding(
+                "lengths",
+                f"{name}{whole:.0%} of the sequences fill all {one.length} symbols",
+                "longer texts are likely cut, and what comes later is not seen",
+                f"give a length above {one.length}",
+            )
+
+
+def batches(patient: Patient) -> Iterator[Finding]:
+    """A batch that the training part cannot fill, or hardly."""
+    count, batch = len(patient.dataset.parts["train"].ids), patient.batch
+    if count < batch:
+        yield Finding(
+            "batches",
+            f"{count:,} training samples, and {batch} in a batch",
+            "pretrain refuses it",
+            f"give --batch {max(2, count // _STEPS)}",
+        )
+    elif count < _STEPS * batch:
+        yield Finding(
+            "batches",
+            f"{count:,} training samples are {count // batch} batches of {batch}",
+            "every sample meets the same others again and again, and an encoder learns them by heart",
+            f"give --batch {max(2, count // _STEPS)}, or more data",
+        )

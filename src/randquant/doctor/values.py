@@ -1,0 +1,83 @@
+"""Samples in, findings about single values out: NaN, infinities, and numbers that a short float cannot hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from randquant.doctor.finding import Finding, Patient, channels
+
+_HALF_MOST = torch.finfo(torch.float16).max
+_HALF_LEAST = torch.finfo(torch.float16).smallest_normal
+_BRAIN = torch.finfo(torch.bfloat16).eps
+_SINGLE = torch.finfo(torch.float32).eps
+_STEPS = 16  # a range of fewer steps of a type is not held by it
+_LARGE = 100.0
+
+
+def not_finite(patient: Patient) -> Iterator[Finding]:
+    """NaN and infinities, in every part."""
+    for part, batch in patient.read.items():
+        for place, values in enumerate(batch.inputs):
+            if not values.is_floating_point() or not len(values):
+                continue
+            infinite = values.isinf().flatten(1).any(1)
+            if bool(infinite.any()):
+                yield Finding(
+                    "values",
+                    f"{patient.name(place)}{int(infinite.sum()):,} of {len(values):,} samples of {part} hold "
+                    "infinities",
+                    "a training stops at the first of them",
+                    "clip them to the largest value that can be measured, or make them NaN",
+                )
+            missing = values.isnan().flatten(1)
+            if bool(missing.any()):
+                yield Finding(
+                    "values",
+                    f"{patient.name(place)}{int(missing.any(1).sum()):,} of {len(values):,} samples of {part} hold "
+                    f"NaN, {float(missing.double().mean()):.1%} of all values",
+                    "bins are drawn over what is there; a gap is no value that an encoder could learn from",
+                    "fill them (interpolate, or take the column's median), unless a gap means something",
+                )
+
+
+def scale(patient: Patient) -> Iterator[Finding]:
+    """Channels whose size or whose range does not fit the arithmetic of a training."""
+    for place, _, values in patient.numbers():
+        low, high = _ends(values)
+        largest = torch.maximum(low.abs(), high.abs())
+        span = high - low
+        over = _which(largest > _HALF_MOST)
+        under = _which((largest > 0) & (largest < _HALF_LEAST))
+        single = _which((span > 0) & (span < _STEPS * _SINGLE * largest))
+        brain = [c for c in _which((span > 0) & (span < _STEPS * _BRAIN * largest)) if c not in single]
+        large = [c for c in _which(largest > _LARGE) if c not in over and c not in brain and c not in single]
+        standardise = "standardise each channel: subtract its mean in training, divide by its standard deviation"
+        name = patient.name(place)
+        for numbers, what, consequence in (
+            (over, f"values up to {float(largest.max()):.3g}", "they overflow with --precision 16"),
+            (under, f"no value above {_HALF_LEAST:.1g}", "they vanish with --precision 16"),
+            (single, "values that differ in their last digits alone", "float32 rounds their differences away"),
+            (brain, "a range that is small beside its values", "with --precision bf16 most of it is rounded away"),
+            (large, f"values up to {float(largest[large].max()) if large else 0:.3g}", "their embedding starts large, "
+             "which slows the first steps and may diverge"),
+        ):  # fmt: skip
+            if numbers:
+                verb = "has" if len(numbers) == 1 else "have"
+                yield Finding("values", f"{name}{channels(numbers)} {verb} {what}", consequence, standardise)
+
+
+def _ends(values: Tensor) -> tuple[Tensor, Tensor]:
+    """The smallest and largest finite value of each channel: [N, C, ...] to two [C], in float64."""
+    rows = values.double().transpose(0, 1).flatten(1)
+    finite = rows.isfinite()
+    low = torch.where(finite, rows, torch.inf).amin(1)
+    high = torch.where(finite, rows, -torch.inf).amax(1)
+    none = ~finite.any(1)
+    return low.masked_fill(none, 0), high.masked_fill(none, 0)
+
+
+def _which(flags: Tensor) -> list[int]:
+    return [int(number) for number in flags.nonzero().flatten()]

@@ -1,0 +1,60 @@
+"""`randquant export` and a run in, a file that has been loaded and compared out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import cast
+
+from randquant.errors import UserError
+from randquant.export import graph, plain
+from randquant.export.compare import SAMPLES, difference
+from randquant.export.format import Format
+from randquant.output import new_file
+from randquant.run import Run
+from randquant.run.card import card
+from randquant.run.files import replace, writing
+from randquant.settings import ExportSettings
+from randquant.terminal import remark
+
+FORMATS: Mapping[str, Format] = MappingProxyType(
+    {"safetensors": cast(Format, plain), "onnx": cast(Format, graph)},
+)
+_CLOSE = 1e-4
+
+
+def export(settings: ExportSettings) -> Path:
+    """Write the encoder beside its target, load it again, compare, then put it in place with its card.
+
+    Raises:
+        UserError: the run or a library is not there, a file is there and is to stay, or what was written does not
+            give the encoder's own features.
+    """
+    chosen = FORMATS[settings.to]
+    if settings.out.suffix != chosen.SUFFIX:
+        raise UserError(f"out: got {settings.out}, must end in {chosen.SUFFIX}")
+    run = Run.open(settings.run)
+    encoder = run.encoder()
+    out = new_file(settings.out, overwrite=settings.overwrite)
+    with writing(out.parent), tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as beside:
+        written = chosen.write(encoder, Path(beside) / out.name)
+        apart = difference(encoder, chosen.read(written[0]))
+        if not apart <= _CLOSE:
+            raise UserError(
+                f"to: what {settings.to} gives is {apart:.1g} away from the encoder's features, more than {_CLOSE:g}; "
+                "nothing was written"
+            )
+        text = card(run, chosen.loading(encoder, out))
+        targets = [*(out.with_name(one.name) for one in written), out.with_name(f"{out.name}.md")]
+        for target in targets:
+            new_file(target, overwrite=settings.overwrite)
+        for one, target in zip(written, targets, strict=False):
+            one.replace(target)
+    replace(targets[-1], lambda file: file.write(text.encode()))
+    remark(
+        f"export: {', '.join(map(str, targets))}; loaded again, its features on {SAMPLES} made-up samples are within "
+        f"{apart:.1g} of the run's"
+    )
+    return out

@@ -1,0 +1,91 @@
+"""A run in, its model card as Markdown out: what it was trained on, how, what it reached, and how to load it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from randquant.spec import Input, Spec
+
+if TYPE_CHECKING:
+    from randquant.run.directory import Run
+
+_NUMBERS = {  # of metrics.jsonl: how a reader knows it
+    "loss": "loss",
+    "accuracy": "pairs told apart",
+    "feature_spread": "feature spread (0: all samples look alike)",
+    "effective_rank": "directions that the features fill (effective rank)",
+    "knn_accuracy": "nearest neighbours on a cut of the training part",
+    "linear_accuracy": "a linear head on a cut of the training part",
+}
+
+
+def card(run: Run, loading: str = "") -> str:
+    """The card of a run.
+
+    Args:
+        run: with its config, its metrics and, once it is trained, its encoder.
+        loading: lines of Python that load the encoder; by default those that open the run directory.
+
+    Raises:
+        UserError: a file of the run is damaged.
+    """
+    config = run.config
+    settings, spec = config["settings"], Spec.from_dict(config["spec"])
+    last = last_values(run.metrics())
+    lines = [
+        f"# {settings.get('method', 'an encoder')} on {settings.get('data', 'data')}",
+        "",
+        "An encoder trained without labels. It turns a sample into a vector; nothing here says yet what that is good "
+        "for: probe it on data of yours, beside a random encoder and the raw values.",
+        "",
+        "## What goes in",
+        "",
+        *(f"- input {place}: {described(one)}" for place, one in enumerate(spec.inputs)),
+        "",
+        "## How it was trained",
+        "",
+        f"Method `{settings.get('method')}` on `{settings.get('data')}`, {int(last.get('step', 0)):,} of "
+        f"{int(settings.get('steps', 0)):,} steps of {settings.get('batch')} samples, seed {settings.get('seed')}.",
+        "",
+    ]
+    if named := [(words, last[name]) for name, words in _NUMBERS.items() if name in last]:
+        lines += ["| at the end of the training | |", "|---|---|"]
+        lines += [f"| {words} | {value:.4g} |" for words, value in named]
+        lines += ["", "These watch the training. None is a score on samples that it has not seen.", ""]
+    versions = ", ".join(f"{name} {number}" for name, number in config["versions"].items())
+    loading = loading or _loading(run, spec)
+    lines += ["## How to load it", "", "```python", loading.strip(), "```", "", "## Versions", "", versions + "."]
+    lines += ["", "## Settings", "", "```json", json.dumps(settings, indent=2), "```", ""]
+    return "\n".join(lines)
+
+
+def last_values(metrics: list[dict[str, Any]]) -> dict[str, float]:
+    """The newest value of every number that was logged."""
+    return {
+        name: float(value)
+        for line in metrics
+        for name, value in line.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def described(one: Input) -> str:
+    """An input in a few words, with the shape and the type of its tensor."""
+    shape = ", ".join(map(str, one.shape))
+    if not one.channels:
+        return f"`int64 [B, {shape}]`, symbols or codes"
+    if not one.size:
+        return f"`float32 [B, {shape}]`, a row of a table: {one.channels} numbers, then codes"
+    return f"`float32 [B, {shape}]`, {one.channels} channel{'s' if one.channels > 1 else ''} on a grid"
+
+
+def _loading(run: Run, spec: Spec) -> str:
+    shapes = ", ".join("[B, " + ", ".join(map(str, one.shape)) + "]" for one in spec.inputs)
+    return (
+        "import torch\n"
+        "from randquant.run import Run\n"
+        f'encoder = Run.open("{run.path}").encoder()\n'
+        "with torch.inference_mode():\n"
+        f"    features = encoder(inputs)  # a list of tensors {shapes}; gives [B, D]\n"
+    )

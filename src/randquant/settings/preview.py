@@ -1,0 +1,56 @@
+"""Every setting of a preview."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import Positional, arg
+
+from randquant.errors import UserError
+from randquant.settings.choices import Edges, check_choices, check_least
+
+_LONGEST = 60.0  # seconds of a sound; a page holds them all
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreviewSettings:
+    """Draw a page: some samples before and after randomized quantization, and what several numbers of bins keep."""
+
+    data: Positional[str]
+    """A data set, such as digits."""
+    out: Annotated[Path, arg(aliases=["-o"])]
+    """The page, such as page.html."""
+    samples: int = 3
+    """How many samples are drawn; of different classes where there are labels."""
+    bins: tuple[int, ...] = (4, 8, 16, 32)
+    """The numbers of bins, side by side."""
+    edges: Edges = "random"
+    """Where bins begin: at random in a channel's range, in equal steps, or at random among its values: quantile."""
+    part: str = "train"
+    """The part of the data set that samples are taken from."""
+    run: Path | None = None
+    """A run whose encoder embeds symbols; without one their embeddings are random."""
+    rate: int = 0
+    """Values per second of a sound; then it can be played."""
+    seconds: float = 0.0
+    """Of spectrograms of one channel, from 0 for 80 decibels below the loudest to 1: how long each lasts; then it can
+    be played, as a sum of sines."""
+    highest: int = 4000
+    """The highest pitch of a spectrogram, in Hz; its rows go up to it in equal steps of the mel scale."""
+    seed: int = 0
+    """All random numbers follow from it."""
+    overwrite: bool = False
+    """Write over a page that is there."""
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        check_least("samples", self.samples, 1)
+        check_least("seed", self.seed, 0)
+        check_least("rate", self.rate, 0)
+        check_least("highest", self.highest, 1)
+        if not 0 <= self.seconds <= _LONGEST:
+            raise UserError(f"seconds: got {self.seconds}, must be from 0 to {_LONGEST:g}")
+        if not self.bins or min(self.bins) < 1:
+            raise UserError(f"bins: got {self.bins}, must be whole numbers of at least 1")

@@ -1,0 +1,168 @@
+"""What the doctor finds: one data set a finding, and none in data that are well; exit codes; files that are broken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from randquant import cli
+from randquant.data import Batch, Dataset, Items
+from randquant.doctor import CHECKS, Finding, command, examine
+from randquant.doctor.command import admit
+from randquant.errors import UserError
+from randquant.settings import DoctorSettings
+from randquant.spec import Grid, Spec, Table, Tokens
+from samples import SPECS, batch
+
+SPEC = Spec((Grid(3, (40,), (4,)),))
+
+
+def well(count: int = 64, spec: Spec = SPEC, seed: int = 0) -> Batch:
+    """Samples without a fault: waves."""
+    generator = torch.Generator().manual_seed(seed)
+    values = torch.randn(count, *spec.inputs[0].shape, generator=generator)
+    return Batch(torch.arange(count) + 1000 * seed, (values,), torch.arange(count) % 2)
+
+
+def found(train: Batch, spec: Spec = SPEC, *, batch: int = 8, **parts: Batch) -> list[Finding]:
+    return examine(admit(Dataset("made up", spec, {"train": train, **parts}), bins=8, batch=batch, samples=50))
+
+
+def with_values(change: Callable[[Tensor], None]) -> Batch:
+    some = well()
+    change(some.inputs[0])
+    return some
+
+
+def set_(place: tuple[int | slice, ...], value: float) -> Callable[[Tensor], None]:
+    return lambda values: values.__setitem__(place, value)
+
+
+EVERY = slice(None)
+
+
+@pytest.mark.parametrize("kind", ["1d", "2d", "3d", "tokens", "table", "categories", "image+text"])
+def test_what_is_well_is_left_in_peace(kind: str) -> None:
+    spec = SPECS[kind]
+    told = {(one.check, one.what) for one in found(batch(spec, 40), spec)}
+    few = spec.tokens < 4
+    assert {check for check, _ in told} <= ({"lengths"} if few else set()) | (
+        {"duplicates"} if kind == "categories" else set()  # three codes cannot be 40 things
+    )
+    assert found(well(), test=well(seed=1)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "words"),
+    [
+        (set_((3, 1, 2), math.nan), "values", ["1 of 64 samples of train hold NaN"]),
+        (set_((3, 1, 2), math.inf), "values", ["1 of 64 samples of train hold infinities"]),
+        (lambda v: v[:, 1].mul_(1e6), "values", ["channel 1 has values up to", "overflow with --precision 16"]),
+        (lambda v: v[:, 1].mul_(1e-7), "values", ["channel 1", "vanish with --precision 16"]),
+        (lambda v: v[:, 2].mul_(5e-3).add_(3e4), "values", ["channel 2", "float32 rounds"]),
+        (lambda v: v[:, 2].add_(100), "values", ["channel 2", "bf16"]),
+        (lambda v: v[:, 0].mul_(1000), "values", ["channel 0 has values up to", "diverge"]),
+        (set_((EVERY, 2), 4.0), "channels", ["channel 2: the same value in all samples", "pretrain refuses"]),
+        (set_((EVERY, 0, slice(1)), 0.0), "", []),
+        (lambda v: v[:60, 0].mul_(0), "channels", ["channel 0: without a range in more than 50%"]),
+        (lambda v: v[1:, 0].mul_(0), "channels", ["channel 0: one value makes up more than 98%"]),
+        (lambda v: v[:, 1, 7].add_(90), "outliers", ["channel 1: of 8 bins the fullest holds", "of 3.00 bits"]),
+        (lambda v: v[7].copy_(v[3]), "duplicates", ["1 of 64 samples of train is a copy of others, such as 7 of 3"]),
+        (lambda v: v[8].copy_(v[3]), "duplicates", ["1 with another label"]),
+    ],
+)  # fmt: skip
+def test_one_fault_is_one_finding(change: Callable[[Tensor], None], check: str, words: list[str]) -> None:
+    findings = found(with_values(change))
+    assert [one.check for one in findings] == ([check] if check else [])
+    for word in words:
+        assert word in f"{findings[0].what} {findings[0].consequence}"
+    assert all(one.option for one in findings)
+
+
+def test_what_stands_on_both_sides() -> None:
+    train, test = well(), well(seed=1)
+    test.inputs[0][5] = train.inputs[0][9]
+    (one,) = found(train, test=test)
+    assert (one.check, one.what) == ("leakage", "1 of 64 samples of test stand in train too, such as 1005")
+    halves = torch.arange(64) // 2
+    (one,) = found(well()._replace(groups=halves), test=well(seed=1)._replace(groups=halves + 31))
+    assert (one.check, one.what) == ("leakage", "1 group of test stands in train too, such as 31")
+    assert found(well()._replace(groups=halves), test=well(seed=1)._replace(groups=halves + 32)) == []
+
+
+def test_lengths_and_batches() -> None:
+    long = Spec((Grid(1, (4096,), (2,)),))
+    (one,) = found(well(9, long), long, batch=2)
+    assert (one.check, one.option) == ("lengths", "give a larger patch")
+    short = Spec((Grid(1, (40,), (20,)),))
+    (one,) = found(well(64, short), short)
+    assert "2 tokens at a patch of 20" in one.what
+    (one,) = found(well(), batch=65)
+    assert (one.check, one.option) == ("batches", "give --batch 16")
+    (one,) = found(well(), batch=32)
+    assert "2 batches of 32" in one.what
+    text = Spec((Tokens(50, 40, padding=0),))
+    symbols = torch.randint(1, 50, (64, 40))
+    (one,) = found(Batch(torch.arange(64), (symbols,)), text)
+    assert "100% of the sequences fill all 40 symbols" in one.what
+    symbols[:, 8:] = 0
+    (one,) = found(Batch(torch.arange(64), (symbols,)), text)
+    assert "80% of the symbols are padding" in one.what
+
+
+def test_a_column_of_a_table_with_outliers() -> None:
+    values = torch.rand(400, 2)
+    values[0, 1] = 1e4
+    spec = Spec((Table(2, limits=((0, 1), (0, 1e4))),))
+    told = {one.check: one.what for one in found(Batch(torch.arange(400), (values,)), spec) if one.check != "values"}
+    assert list(told) == ["outliers", "lengths"]  # of two columns
+    assert told["outliers"].startswith("channel 1")
+
+
+class Broken:
+    """Reads what is there, and fails at every third sample."""
+
+    def __call__(self, row: int) -> tuple[Tensor, ...]:
+        if row % 3 == 0:
+            raise UserError(f"data: file{row}.png cannot be read")
+        return (torch.randn(3, 40, generator=torch.Generator().manual_seed(row)),)
+
+
+def test_files_that_cannot_be_read_are_named(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = Dataset("files", SPEC, {"train": Items(torch.arange(30), Broken())}, batch=4)
+    monkeypatch.setattr(command, "open_data", lambda name: broken)
+    assert cli.main(["doctor", "files"]) == 2
+    out, told = capfd.readouterr()
+    header, row = out.splitlines()
+    assert header.split("\t") == ["check", "what", "consequence", "option"]
+    assert row.startswith("unreadable\t10 of 30 samples of train cannot be read: data: file0.png cannot be read; ")
+    assert "and 7 more" in row
+    assert told == "1 finding in 20 of 30 samples of train\n"
+    none = replace(broken, parts={"train": Items(torch.tensor([0]), Broken())})
+    monkeypatch.setattr(command, "open_data", lambda name: none)
+    assert cli.main(["doctor", "files"]) == 2
+    assert "no sample of train can be read; the first: data: file0.png" in capfd.readouterr().err
+
+
+def test_exit_codes(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    clean = Dataset("well", SPEC, {"train": well(), "test": well(seed=1)}, batch=8)
+    monkeypatch.setattr(command, "open_data", lambda name: clean)
+    assert cli.main(["doctor", "well"]) == 0
+    assert capfd.readouterr() == ("", "no findings in 64 of 64 samples of train, 64 of 64 samples of test\n")
+    assert cli.main(["doctor", "well", "--batch", "32", "--quiet"]) == 1
+    out, told = capfd.readouterr()
+    assert (out.count("\n"), told) == (2, "")
+    assert cli.main(["doctor", "well", "--bins", "1"]) == 2
+    assert "bins: got 1" in capfd.readouterr().err
+
+
+def test_the_list_of_checks_is_whole() -> None:
+    assert len(set(CHECKS)) == 9
+    assert DoctorSettings(data="x").bins == 8
