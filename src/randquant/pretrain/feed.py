@@ -97,6 +97,8 @@ def _next(reading: Iterator[Batch | UserError]) -> Batch:
         read = next(reading)
     except RuntimeError as error:
         raise worker_ended(error) or error from error
+    except (OSError, EOFError) as error:  # it was to hand over what it had read; what it cannot read is returned
+        raise _ended(error) from error
     if isinstance(read, UserError):
         raise read
     return read
@@ -104,9 +106,11 @@ def _next(reading: Iterator[Batch | UserError]) -> Batch:
 
 def worker_ended(error: RuntimeError) -> UserError | None:
     """The end of a worker process in one line, if that is the error. torch raises it wherever this process is then."""
-    told = " ".join(str(error).split())
-    if "DataLoader worker" not in told:
-        return None
+    return _ended(error) if "DataLoader worker" in str(error) else None
+
+
+def _ended(error: Exception) -> UserError:
+    told = " ".join(f"{type(error).__name__}: {error}".split())
     return UserError(
         f"workers: a process that reads samples has ended ({told}); if memory was short, take fewer --workers; go on "
         "with --resume"
