@@ -118,7 +118,7 @@ def check(dataset: Dataset, spec: Spec) -> None:
     """
     dataset.check_classes("data", spec)
     for part in ("train", "test"):
-        check_finite(dataset.held(part))
+        check_finite(dataset.held(part), gaps=dataset.spec.gaps)
     found = len(np.unique(labels_of(dataset.held("train"))))
     if found < 2:
         raise UserError(f"data: {dataset.name} has {found} class in its train part, needs 2 at least")

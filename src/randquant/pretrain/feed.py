@@ -37,7 +37,14 @@ class Place(NamedTuple):
 
 
 def feed(
-    samples: Samples, device: torch.device, *, seed: int, batch: int, workers: int = 0, first: int = 0
+    samples: Samples,
+    device: torch.device,
+    *,
+    seed: int,
+    batch: int,
+    workers: int = 0,
+    first: int = 0,
+    gaps: bool = False,
 ) -> Generator[tuple[Batch, Draws], None, None]:
     """Batches of this process, on a device, with the random numbers of their samples, without end.
 
@@ -50,6 +57,7 @@ def feed(
         batch: samples of all processes together.
         workers: 0 reads in this process.
         first: how many batches were used before.
+        gaps: whether NaN stands where a sample has no value.
 
     Raises:
         UserError: a batch that was read holds values that are not finite.
@@ -71,23 +79,24 @@ def feed(
     )
     for place, read in zip(_places(samples.ids, seed, batch, first), loader, strict=True):
         moved = read.to(device)
-        check_finite(moved)
+        check_finite(moved, gaps=gaps)
         yield moved, Draws(seed, place.epoch, place.ids.to(device), place.part)
 
 
-def check_finite(batch: Batch) -> None:
-    """Refuse NaN and infinities.
+def check_finite(batch: Batch, *, gaps: bool = False) -> None:
+    """Refuse infinities, and NaN unless it stands where a sample has no value.
 
     Raises:
         UserError: an input holds some; says which input, and the first sample's id.
     """
     for number, values in enumerate(batch.inputs):
         if values.is_floating_point():
-            finite = values.isfinite().flatten(1).all(dim=1)  # [B]
+            sound = ~values.isinf() if gaps else values.isfinite()
+            finite = sound.flatten(1).all(dim=1)  # [B]
             if not finite.all():
                 worst = int(batch.ids[~finite][0])
                 raise UserError(
-                    f"data: input {number} holds NaN or infinite values in {int((~finite).sum())} of {len(finite)} "
+                    f"data: input {number} holds {'infinite' if gaps else 'NaN or infinite'} values in {int((~finite).sum())} of {len(finite)} "
                     f"samples, first in the one with id {worst}; replace them before training"
                 )
 

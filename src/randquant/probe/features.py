@@ -47,8 +47,9 @@ def extract(encoder: nn.Module, samples: Samples, rows: int = 0) -> NDArray[np.f
 
 
 def raw(batch: Batch) -> NDArray[np.float32]:
-    """The plain features [N, D]: all values of a sample in a row, as they are."""
-    features: NDArray[np.float32] = torch.cat([values.flatten(1).float() for values in batch.inputs], dim=1).numpy()
+    """The plain features [N, D]: all values of a sample in a row, as they are, 0 where there is none."""
+    values = torch.cat([values.flatten(1).float() for values in batch.inputs], dim=1)
+    features: NDArray[np.float32] = values.masked_fill(values.isnan(), 0).numpy()
     return features
 
 
