@@ -103,7 +103,7 @@ class DomainAgnosticTransformer(nn.Module):
 
     def padding(self, inputs: Sequence[Tensor]) -> Tensor | None:
         """Where the tokens of `embed` stand for padding: bool [B, N]; None where the spec has no padding."""
-        padded = [one.gaps or isinstance(one, Tokens) and one.padding is not None for one in self.spec.inputs]
+        padded = [one.gaps or (isinstance(one, Tokens) and one.padding is not None) for one in self.spec.inputs]
         if not any(padded):
             return None
         parts = [

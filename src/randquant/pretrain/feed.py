@@ -95,8 +95,9 @@ def check_finite(batch: Batch, *, gaps: bool = False) -> None:
             finite = sound.flatten(1).all(dim=1)  # [B]
             if not finite.all():
                 worst = int(batch.ids[~finite][0])
+                kind = "infinite" if gaps else "NaN or infinite"
                 raise UserError(
-                    f"data: input {number} holds {'infinite' if gaps else 'NaN or infinite'} values in {int((~finite).sum())} of {len(finite)} "
+                    f"data: input {number} holds {kind} values in {int((~finite).sum())} of {len(finite)} "
                     f"samples, first in the one with id {worst}; replace them before training"
                 )
 

@@ -19,6 +19,7 @@ from randquant.settings.method import MethodSettings
 from randquant.settings.pretrain import DABS, WITHOUT_EFFECT, PretrainSettings, defaults_of
 from randquant.settings.probe import ProbeSettings
 from randquant.settings.quickstart import QuickstartSettings
+from randquant.settings.reading import ReadingSettings
 from randquant.settings.report import ReportSettings
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "BenchSettings",
     "ChooseSettings",
     "ReportSettings",
+    "ReadingSettings",
     "Device",
     "Precision",
     "Protocol",
