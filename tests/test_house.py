@@ -18,8 +18,8 @@ SRC = Path(randquant.__file__).parent
 FILES = sorted(SRC.rglob("*.py"))
 # Package order is data order: a room may import the rooms before it. The grid of bench ends in a report.
 ROOMS = (
-    "errors", "libraries", "terminal", "spec", "settings", "process", "device", "world", "quantize", "data", "encoder",
-    "methods", "run", "probe", "pretrain", "finetune", "report", "bench", "cli", "__main__",
+    "errors", "libraries", "terminal", "spec", "settings", "output", "process", "device", "world", "quantize", "data",
+    "encoder", "methods", "run", "probe", "pretrain", "embed", "finetune", "report", "bench", "cli", "__main__",
 )  # fmt: skip
 HEAVY = {"torch", "numba", "numpy", "scipy", "sklearn", "matplotlib", "lightning_fabric", "jinja2", "triton", "rich"}
 
@@ -73,7 +73,13 @@ def test_every_file_says_what_goes_in_and_out(file: Path) -> None:
 
 
 def test_public_surface() -> None:
-    assert randquant.__all__ == ["randomized_quantize", "RandomizedQuantization", "UserError", "__version__"]
+    assert randquant.__all__ == [
+        "randomized_quantize",
+        "RandomizedQuantization",
+        "Embedder",
+        "UserError",
+        "__version__",
+    ]
     for name in randquant.__all__:
         assert getattr(randquant, name) is not None
         assert name in dir(randquant)

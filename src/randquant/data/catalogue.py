@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 from pathlib import Path
@@ -50,6 +51,7 @@ from randquant.data.mini import (
 from randquant.data.own import is_path, open_path
 from randquant.data.packed import path_of, unpack
 from randquant.errors import UserError
+from randquant.settings import ReadingSettings
 
 MODULES = (
     imagenet,
@@ -87,6 +89,7 @@ MODULES = (
     shape_questions,
 )
 DATASETS: dict[str, Entry] = {entry.name: entry for module in MODULES for entry in module.ENTRIES}
+_OF_PATHS = ("holdout", *(field.name for field in dataclasses.fields(ReadingSettings)))
 
 
 def data_root() -> Path:
@@ -121,6 +124,9 @@ def open_data(name: str, *, faithful: bool = False, cache: bool = True, **choice
     if name not in DATASETS and is_path(name):
         return open_path(name, **choices)
     entry = find_entry(name)
+    asked = [choice for choice, value in choices.items() if choice in _OF_PATHS and value]
+    if asked:
+        raise UserError(f"{asked[0]}: {name} is in the catalogue, which knows how it is read; this is for paths")
     if entry.read is None:
         raise UserError(f"data: {name} holds files that other data sets need, and no samples")
     packed = path_of(name, data_root())

@@ -7,7 +7,6 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,15 +15,17 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from randquant import world
-from randquant.data import Batch, Dataset, Samples, open_data
+from randquant.data import Batch, Dataset, Samples
+from randquant.data.own.samples import digests
 from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, make_encoder
 from randquant.errors import UserError
 from randquant.methods import UNTRAINED, Loss, Method, make_method
 from randquant.methods.batch_norm import share_batch_norms
 from randquant.pretrain.display import Display
-from randquant.pretrain.feed import check_finite, feed
+from randquant.pretrain.feed import feed
 from randquant.pretrain.loggers import open_loggers
 from randquant.pretrain.monitor import check_labels, monitor
+from randquant.pretrain.opening import check_samples, fitted, open_monitor, open_training
 from randquant.pretrain.optimizers import make_optimizer, set_rate
 from randquant.pretrain.processes import launch
 from randquant.pretrain.signals import Signals
@@ -32,6 +33,7 @@ from randquant.pretrain.watch import WATCHED, sentence, watch
 from randquant.quantize.draw import Draws, torch_seed
 from randquant.run import Run
 from randquant.settings import EncoderSettings, PretrainSettings, defaults_of
+from randquant.terminal import remark
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ def pretrain(
     """Train an encoder by a self-supervised method: `train`, for calls from Python.
 
     Args:
-        data: a name of the catalogue, or a data set.
+        data: a name of the catalogue, a path, or a data set.
         out: the run directory to make.
         encoder: a module of your own that gives features (B, D) when it is called with the inputs of B samples; it is
             trained in place. Otherwise randquant's own transformer is made, of these sizes.
@@ -105,19 +107,23 @@ def train(
     Raises:
         UserError: a setting, the data or the run directory is wrong, or the loss stopped being a number.
     """
-    dataset = dataset or open_data(settings.data, faithful=settings.dabs_faithful)
-    settings = replace(settings, batch=settings.batch or dataset.batch)
+    dataset = dataset or open_training(settings)
+    settings, notes = fitted(settings, dataset)
     samples = dataset.parts["train"]
-    _check(samples, settings)
-    monitors = [*monitors, *map(open_data, settings.monitor)]
+    check_samples(samples, settings, dataset)
+    monitors = [*monitors, *(open_monitor(word, dataset, settings) for word in settings.monitor)]
     for one in monitors:
         check_labels(one, dataset.spec, settings.seed)
     fabric = launch(settings.device, settings.precision, settings.batch)
+    if fabric.is_global_zero and not settings.quiet:
+        for note in notes:
+            remark(note)
     encoder = _encoder(settings, dataset, module)
     if settings.method == UNTRAINED:
         run = _open_run(settings, dataset, fabric)
         if fabric.is_global_zero:
             run.save_encoder(encoder)
+            _remember(run, samples, dataset)
         return run
 
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())), contextlib.ExitStack() as closing:
@@ -162,6 +168,7 @@ def train(
                     batch=settings.batch,
                     workers=settings.workers,
                     first=first * settings.accumulate,
+                    gaps=dataset.spec.gaps,
                 )
             )
         )
@@ -229,26 +236,16 @@ def train(
                         "from where pretrain --resume, or the same quickstart, goes on"
                     )
                 raise SystemExit(128 + stop)
+        if fabric.is_global_zero:
+            _remember(run, samples, dataset)
         fabric.barrier()  # a process that ended before the run is whole would take the others with it
     return run
 
 
-def _check(samples: Samples, settings: PretrainSettings) -> None:
-    """Refuse what cannot be trained on: too few samples, values that are not finite, channels that say nothing."""
-    if len(samples.ids) < settings.batch:
-        raise UserError(f"batch: got {settings.batch}, must be at most the {len(samples.ids)} training samples")
-    if not isinstance(samples, Batch):
-        return  # too large to be looked through; batches are looked at as they come
-    check_finite(samples)
-    for number, values in enumerate(samples.inputs):
-        if values.is_floating_point():
-            others = [dim for dim in range(values.ndim) if dim != 1]
-            same = (values.amax(dim=others) == values.amin(dim=others)).nonzero().flatten().tolist()  # channels
-            if same:
-                raise UserError(
-                    f"data: input {number} has the same value in all samples in its channel {same[0]}"
-                    f"{f', and in {len(same) - 1} others' if same[1:] else ''}; it says nothing: leave it out"
-                )
+def _remember(run: Run, samples: Samples, dataset: Dataset) -> None:
+    """Write down which samples of a path were trained on."""
+    if dataset.own is not None:
+        run.save_seen(digests(samples))
 
 
 def _is_finite(module: nn.Module) -> bool:
@@ -284,6 +281,8 @@ def _open_run(settings: PretrainSettings, dataset: Dataset, fabric: Fabric) -> R
             raise UserError(f"{told}; {run.path} can only be resumed unchanged")
         return run
     if fabric.is_global_zero:
-        Run.create(settings.out, {"settings": settings.to_dict(), "spec": dataset.spec.to_dict()})
+        run = Run.create(settings.out, {"settings": settings.to_dict(), "spec": dataset.spec.to_dict()})
+        if dataset.own is not None:
+            run.save_data(dataset.own.to_dict())
     fabric.barrier()
     return Run.open(settings.out)

@@ -5,6 +5,7 @@
 | config.json | every setting, the spec, versions |
 | metrics.jsonl | one line a logged step |
 | encoder.safetensors, encoder.json | the encoder's weights, and what rebuilds it |
+| data.json, seen.npy | of own data: how they are read, what is held out; digests of the samples that were trained on |
 | state-000000500.pt, … | all that a training needs to go on from that step: tensors and plain values |
 
 Every file but metrics.jsonl is written beside its target, flushed to disk, then renamed over it: a reader finds the

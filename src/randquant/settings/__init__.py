@@ -13,6 +13,7 @@ from randquant.settings.choices import (
 )
 from randquant.settings.choose import ChooseSettings
 from randquant.settings.data import DataSettings
+from randquant.settings.embed import EmbedSettings
 from randquant.settings.encoder import BENCHMARK_ENCODER, EncoderSettings
 from randquant.settings.finetune import FinetuneSettings
 from randquant.settings.method import MethodSettings
@@ -33,6 +34,7 @@ __all__ = [
     "ProbeSettings",
     "DataSettings",
     "FinetuneSettings",
+    "EmbedSettings",
     "QuickstartSettings",
     "BenchSettings",
     "ChooseSettings",

@@ -21,6 +21,7 @@ Optimizer = Literal["adamw", "sgd", "lars"]
 Decay = Literal["all", "matrices"]
 Logger = Literal["tensorboard", "wandb"]
 Protocol = Literal["default", "dabs"]
+Level = Literal["sample", "token"]
 Suite = Literal["mini", "dabs"]
 DataAction = Literal["list", "info", "get", "check", "pack"]
 

@@ -38,3 +38,8 @@ class ReadingSettings:
     def choices(self) -> dict[str, Any]:
         """What `open_data` takes beside a path."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ReadingSettings:
+        """The settings whose `choices` gave these values."""
+        return cls(**{**values, "patch": tuple(values.get("patch", ()))})
