@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from randquant.data import Dataset, Form, is_path, open_data
+from randquant.data import Dataset
 from randquant.device import find_device
 from randquant.embed.encode import Block, blocks
 from randquant.encoder import DomainAgnosticTransformer
 from randquant.errors import UserError
 from randquant.libraries import library
 from randquant.output import new_file
-from randquant.run import Run
+from randquant.run import Run, open_for
 from randquant.settings import EmbedSettings
 from randquant.spec import Spec
 from randquant.terminal import remark
@@ -47,27 +47,6 @@ def embed(settings: EmbedSettings) -> Path:
         per = "sample" if settings.level == "sample" else "token"
         remark(f"{out}: {count:,} samples, {encoder.width} numbers a {per}")
     return out
-
-
-def open_for(run: Run, name: str, **choices: Any) -> Dataset:
-    """A data set for a run: a path is read as the run's own was, scaled by its scale and spelled in its vocabulary.
-
-    Args:
-        run: the run.
-        name: of the catalogue, or a path.
-        choices: as `open_path` takes them, such as `label`.
-
-    Raises:
-        UserError: the run was trained on no path, and this is one; or it cannot be read that way.
-    """
-    if not is_path(name):
-        return open_data(name)
-    facts = run.data
-    if facts is None:
-        raise UserError(
-            f"data: {run.path} was trained on a data set of the catalogue, so it cannot tell how to read {name}"
-        )
-    return open_data(name, form=Form.from_dict(facts["form"]), **choices)
 
 
 def check_inputs(dataset: Dataset, spec: Spec) -> None:

@@ -13,5 +13,6 @@ old one or the new one, never a half.
 """
 
 from randquant.run.directory import Run
+from randquant.run.own import open_for
 
-__all__ = ["Run"]
+__all__ = ["Run", "open_for"]
