@@ -168,7 +168,7 @@ def _opened(path: Path, key: str) -> NDArray[Any]:
     try:
         array = _mapped(path, key, changed)
     except UserError as problem:
-        if "allow_pickle" in str(problem):
+        if "allow_pickle" in str(problem) or "Python objects" in str(problem):
             raise UserError(
                 f"data: {path} holds Python objects, which are never unpickled; save an array of numbers, or a file "
                 "for each series"

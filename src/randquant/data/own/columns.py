@@ -17,6 +17,7 @@ from randquant.spec import Table
 
 Columns = Mapping[str, NDArray[Any]]
 _WORDS = 63  # of a category; rarer ones share a code with those that were never seen
+_MANY = 20  # rows
 _TEXT = 3.0  # words a cell, from which on a column holds texts
 
 
@@ -94,7 +95,7 @@ def fit_table(columns: Columns, rows: Sequence[int], names: Sequence[str], notes
         held = values[~np.isnan(values)]
         if not len(held) or (held == held[0]).all():
             left_out.append(f"{name} ({'empty' if not len(held) else 'the same throughout'})")
-        elif _counts_rows(held):
+        elif _counts_rows(columns[name]):
             left_out.append(f"{name} (it numbers the rows)")
         else:
             empty += len(held) < len(values)
@@ -139,8 +140,10 @@ def number_column(values: NDArray[Any], name: str) -> NDArray[np.float64]:
 
 
 def _counts_rows(values: NDArray[np.float64]) -> bool:
-    """Whether they are the rows' own numbers: 0, 1, 2, …, from any first one on."""
-    return len(values) > 2 and bool((np.diff(values) == 1).all())
+    """Whether they number all rows: 1, 2, 3, … from any first one on, or in many rows whole numbers that only rise."""
+    steps = np.diff(values)
+    rising = len(values) >= _MANY and bool((steps > 0).all()) and bool((values % 1 == 0).all())
+    return len(values) > 2 and (rising or bool((steps == 1).all()))
 
 
 def _found(columns: Columns, name: str) -> NDArray[Any]:
