@@ -41,17 +41,14 @@ def probe(settings: ProbeSettings) -> list[dict[str, Any]]:
     Raises:
         UserError: the run or a task is not there, or a task has no labels that can be probed.
     """
-    lines: list[dict[str, Any]] = []
-    for task in settings.task:
-        found = _probe_path(settings, task) if is_path(task) else _probe_named(settings, task)
-        lines += found
+    found = {task: (_probe_path if is_path(task) else _probe_named)(settings, task) for task in settings.task}
+    lines = [line for some in found.values() for line in some]
     if not settings.quiet:
         show(lines)
-        for task in {line["task"]: None for line in lines}:
-            own = [line for line in lines if line["task"] == task]
-            method = own[-1]["method"]
-            if is_path(settings.task[0]) and method not in (RAW, UNTRAINED) and own[0]["metric"].endswith("accuracy"):
-                (tell if is_drawn() else remark)(verdict(own, method))
+        for task, some in found.items():
+            method = some[-1]["method"]
+            if is_path(task) and method not in (RAW, UNTRAINED) and some[0]["metric"].endswith("accuracy"):
+                (tell if is_drawn() else remark)(verdict(some, method))
     return lines
 
 

@@ -50,7 +50,8 @@ class ArraySource:
         """Another array of the .npz, or another .npy: one value a sample."""
         assert self.path is not None
         if self.path.suffix == ".npz":
-            found = column_of({key: _opened(self.path, key) for key in _keys(self.path)}, name, self.path)
+            column_of(dict.fromkeys(_keys(self.path), np.empty(0)), name, self.path)
+            found = _opened(self.path, name)
         else:
             beside = next((one for one in (Path(name), self.path.parent / name) if one.suffix and one.is_file()), None)
             if beside is None:

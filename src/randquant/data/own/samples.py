@@ -45,8 +45,8 @@ class Rows:
 
 def hold(rows: Rows) -> Samples:
     """The same samples in memory, if they are few."""
-    values = sum(math.prod(one.shape) for one in rows.form.specs)
-    if 8 * values * len(rows.ids) > HELD:
+    size = sum(math.prod(one.shape) * (4 if one.channels else 8) for one in rows.form.specs)
+    if size * len(rows.ids) > HELD:
         return rows
     parts = [rows.take(some) for some in torch.split(torch.arange(len(rows.ids)), _ROWS)]
     inputs = tuple(torch.cat(one) for one in zip(*(part.inputs for part in parts), strict=True))
