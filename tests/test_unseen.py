@@ -114,7 +114,7 @@ def test_what_cannot_be_probed_is_one_line(folder: Path) -> None:
 def test_the_verdict_says_where_pretraining_did_not_pay() -> None:
     rows = {("raw", "boosted"): (0.9, 0.9, 0.9), ("none", "knn"): (0.5, 0.6, 0.5), ("rq", "linear"): (0.95, 0.85, 0.9)}
     lines = [
-        {"method": method, "head": head, "labels": labels, "value": value + shift * (method == "rq")}
+        {"method": method, "head": head, "labels": labels, "value": value + shift * (method == "rq"), "samples": 50}
         for (method, head), values in rows.items()
         for labels, shift in (("1", 0.3), ("5", -0.3), ("all", 0.0))
         for value in values
@@ -125,3 +125,10 @@ def test_the_verdict_says_where_pretraining_did_not_pay() -> None:
     )
     assert "did not pay with 5 labels a class (60.0" in told
     assert "made no clear difference with all labels" in told
+    # Of a single value only the number of samples tells how far it can be trusted.
+    single = [
+        {"method": method, "head": "knn", "labels": "all", "value": value, "samples": 100}
+        for method, value in (("raw", 0.8), ("rq", 0.84))
+    ]
+    assert "made no clear difference" in verdict(single, "rq")
+    assert "paid with all labels" in verdict([{**line, "samples": 10_000} for line in single], "rq")

@@ -108,6 +108,7 @@ def _boosted(dataset: Dataset, seed: int, draws: int) -> list[Score]:
     train, test = (dataset.parts[part] for part in ("train", "test"))
     features, tested = plain(dataset.spec.inputs, train, test)
     if features.shape[1] > COLUMNS:
+        remark(f"{dataset.name}: boosted trees are left out, since {features.shape[1]:,} columns are above {COLUMNS:,}")
         return []
     return boosted(features, labels_of(train), tested, labels_of(test), seed=seed, draws=draws)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
@@ -11,7 +12,8 @@ from typing import Any
 def verdict(lines: Sequence[Mapping[str, Any]], method: str) -> str:
     """Compare the encoder's best head with the best head of any plain row, for each number of labels.
 
-    A mean difference is not clear where it is within its standard deviation over draws and folds.
+    A mean difference is not clear where it is within its standard deviation over draws and folds; a single one, where
+    it is within the standard error of the difference between two shares of so many samples.
 
     Args:
         lines: of one task, of the plain rows `raw` and `none` and of `method`.
@@ -25,7 +27,7 @@ def verdict(lines: Sequence[Mapping[str, Any]], method: str) -> str:
         own = max((row for row in rows if row[0] == method), key=lambda row: fmean(rows[row]))
         plain = max((row for row in rows if row[0] != method), key=lambda row: fmean(rows[row]))
         gaps = [100 * (one - other) for one, other in zip(rows[own], rows[plain], strict=True)]
-        gap, spread = fmean(gaps), stdev(gaps) if len(gaps) > 1 else 0.0
+        gap, spread = fmean(gaps), stdev(gaps) if len(gaps) > 1 else _error(rows[plain][0], lines[0]["samples"])
         outcome = "made no clear difference" if abs(gap) <= spread or gap == 0 else "paid" if gap > 0 else "did not pay"
         count = "all labels" if labels == "all" else f"{labels} label{'' if labels == '1' else 's'} a class"
         said[outcome].append(
@@ -36,6 +38,11 @@ def verdict(lines: Sequence[Mapping[str, Any]], method: str) -> str:
 
 
 _NAMES = {"raw": "the raw input", "none": "the random encoder"}
+
+
+def _error(share: float, samples: int) -> float:
+    """The standard error, in points, of the difference between two shares of about this size."""
+    return 100 * math.sqrt(2 * share * (1 - share) / samples)
 
 
 def _told(rows: Mapping[tuple[str, str], Sequence[float]], row: tuple[str, str]) -> str:
