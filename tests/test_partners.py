@@ -364,6 +364,15 @@ def test_a_partner_that_finds_nothing_to_change_is_not_applicable(partner: str) 
         chain(partner, SPECS["tokens"])
 
 
+@pytest.mark.parametrize("partner", ["rq", "noise", "uniform"])
+def test_gaps_stay_where_they_are(partner: str) -> None:
+    for kind in ("ragged", "empty cells"):
+        samples = batch(SPECS[kind])
+        (view,) = chain(partner, SPECS[kind]).change(samples.inputs, draws(samples), 0)
+        assert torch.equal(view.isnan(), samples.inputs[0].isnan())
+        assert not torch.equal(view.nan_to_num(0), samples.inputs[0].nan_to_num(0))
+
+
 @pytest.mark.parametrize("partner", ["crop", "shift"])
 def test_short_samples_stay_within_their_own_length(partner: str) -> None:
     spec = Spec((Grid(1, (12,), (4,), gaps=True),))
