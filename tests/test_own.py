@@ -34,6 +34,7 @@ CASES: dict[str, tuple[Make, dict[str, Any], tuple[Any, ...], str]] = {
     "bands first": (paths.array((12, 8, 8)), {}, (Grid(12, (8, 8), (2, 2)),), "channels first: 12"),
     "few places": (paths.array((32, 7, 7)), {}, (Grid(32, (8, 8), (2, 2), gaps=True),), "filled up to 8x8"),
     "volumes": (paths.array((1, 8, 8, 8)), {}, (Grid(1, (8, 8, 8), (2, 2, 2)),), "channels first: 1"),
+    "cubes": (paths.array((8, 8, 8)), {}, (Grid(1, (8, 8, 8), (2, 2, 2)),), "no axis of channels"),
     "odd length": (paths.array((2, 199)), {}, (Grid(2, (200,), (4,), gaps=True),), "filled up to 200"),
     "shorter": (paths.array((2, 199)), {"length": 64, "patch": (8,)}, (Grid(2, (64,), (8,)),), "as --patch says"),
     "npz": (paths.archive, {"label": "y"}, (Grid(3, (16,), (2,)),), "channels first: 3"),

@@ -1,10 +1,10 @@
 """Files in, (inputs, target) out: one short file a data set, one visible line each in the catalogue."""
 
 from randquant.data.batch import Batch, Dataset, Metric, Samples
-from randquant.data.catalogue import DATASETS, open_data
+from randquant.data.catalogue import DATASETS, is_path, open_data
 from randquant.data.entry import Entry, Source
 from randquant.data.items import Items
-from randquant.data.own import Form, Own, is_path, open_path
+from randquant.data.own import Form, Own, open_path
 
 __all__ = [
     "Batch",

@@ -48,7 +48,7 @@ from randquant.data.mini import (
     watch,
     xray_shapes,
 )
-from randquant.data.own import is_path, open_path
+from randquant.data.own import may_be_path, open_path
 from randquant.data.packed import path_of, unpack
 from randquant.errors import UserError
 from randquant.settings import ReadingSettings
@@ -109,6 +109,11 @@ def find_entry(name: str) -> Entry:
     return DATASETS[name]
 
 
+def is_path(name: str) -> bool:
+    """Whether `open_data` takes a name for a path: it can be one, and no data set of the catalogue has it."""
+    return name not in DATASETS and may_be_path(name)
+
+
 def open_data(name: str, *, faithful: bool = False, cache: bool = True, **choices: Any) -> Dataset:
     """Open a data set of the catalogue, or a path of your own.
 
@@ -121,7 +126,7 @@ def open_data(name: str, *, faithful: bool = False, cache: bool = True, **choice
     Raises:
         UserError: the name is neither in the catalogue nor a path, files are missing, or one of them is broken.
     """
-    if name not in DATASETS and is_path(name):
+    if is_path(name):
         return open_path(name, **choices)
     entry = find_entry(name)
     asked = [choice for choice, value in choices.items() if choice in _OF_PATHS and value]

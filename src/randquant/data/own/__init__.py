@@ -8,6 +8,6 @@
 """
 
 from randquant.data.own.form import Form
-from randquant.data.own.open import Own, is_path, open_path
+from randquant.data.own.open import Own, may_be_path, open_path
 
-__all__ = ["Form", "Own", "is_path", "open_path"]
+__all__ = ["Form", "Own", "may_be_path", "open_path"]

@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from randquant.data.own.columns import fit_table
 from randquant.data.own.form import InputForm
-from randquant.data.own.grids import fit_grid
+from randquant.data.own.grids import fit_grid, spaced
 from randquant.data.own.source import column_of
 from randquant.data.present import reading as reading_file
 from randquant.errors import UserError
 from randquant.settings import ReadingSettings
 
 _INPUTS = ("x", "X", "data", "inputs", "images", "values", "arr_0")  # of an .npz, the first that is there
+_LOOKED = 1 << 24  # values of a table that are looked at for scale and ranges, of larger ones evenly spaced rows
 _COLUMNS = 256  # numbers a sample up to which each is a column of its own
 
 
@@ -74,8 +75,9 @@ class ArraySource:
     def fit(self, rows: Sequence[int], reading: ReadingSettings) -> tuple[InputForm, ...]:
         """One table or one grid."""
         if self.how["axis"] == -1:
-            (columns,) = self.raw(rows)
-            return (fit_table(columns, range(len(rows)), list(columns), self.notes),)
+            seen = spaced(rows, max(64, _LOOKED // self._array().shape[1]))
+            (columns,) = self.raw(seen)
+            return (fit_table(columns, range(len(seen)), list(columns), self.notes),)
         (few,) = self.raw(rows[:1])
         _, channels, *size = few.shape
         if reading.length:
@@ -143,7 +145,7 @@ def _channel_axis(array: NDArray[Any], wanted: int | None) -> tuple[int, str]:
         axis = last if shape[1] == shape[2] else 1  # two sides are alike, so the odd one out is the channels
     else:
         axis = 1 if first <= end else last
-        if last == 3 and min(first, end) > 32:
+        if last == 3 and (min(first, end) > 32 or shape[1] == shape[2] == shape[3]):
             axis = 0
     if axis == 0:
         return 0, "no axis of channels, since all axes are about as long (--channel-axis says otherwise)"

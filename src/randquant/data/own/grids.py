@@ -91,7 +91,7 @@ def fit_grid(
         UserError: values are infinite, or no channel varies.
     """
     values = channels * math.prod(size)
-    seen = _spaced(rows, max(64, _LOOKED // values))
+    seen = spaced(rows, max(64, _LOOKED // values))
     mean, spread, missing = _moments(read, seen, channels, values)
     patch, filled, told = choose_patch(size, patch)
     notes.append(told)
@@ -110,7 +110,8 @@ def fit_grid(
     return GridForm(Grid(channels, filled, patch, gaps), tuple(mean.tolist()), tuple(spread.tolist()))
 
 
-def _spaced(rows: Sequence[int], most: int) -> Sequence[int]:
+def spaced(rows: Sequence[int], most: int) -> Sequence[int]:
+    """At most so many of the rows, evenly spaced, in order."""
     return rows if len(rows) <= most else [rows[int(place)] for place in np.linspace(0, len(rows) - 1, most)]
 
 

@@ -69,8 +69,8 @@ class Own:
         }
 
 
-def is_path(name: str) -> bool:
-    """Whether a name can only be meant as a path: it is there, has a folder before it, or a suffix that is known."""
+def may_be_path(name: str) -> bool:
+    """Whether a name can be meant as a path: it is there, has a folder before it, or a suffix that is known."""
     return os.sep in name or Path(name).suffix.lower() in SUFFIXES or Path(name).exists()
 
 
