@@ -27,7 +27,7 @@ from randquant.report.results import read
 from randquant.report.table import tables
 from randquant.run import Run
 from randquant.settings import MethodSettings, PretrainSettings, QuickstartSettings
-from randquant.spec import Grid, Spec, Target
+from randquant.spec import Grid, Spec, Target, Tokens
 
 
 def squares() -> Dataset:
@@ -144,6 +144,24 @@ def test_a_broken_cell_is_recorded_and_the_others_go_on(tmp_path: Path, trained:
     assert trained == ["emix-seed0"]  # a failed cell is tried again
     assert run_grid([plan(tmp_path, "emix")], results, quiet=True) == []
     assert read(results).failures == ()
+
+
+def words() -> Dataset:
+    """A small task of symbols, which have no grid to be shifted."""
+    target = torch.arange(60) % 3
+    batch = Batch(torch.arange(60), (target[:, None].expand(60, 4),), target)
+    return Dataset("words", Spec((Tokens(3, 4),), Target("class", 3)), {"train": batch, "test": batch}, domain="text")
+
+
+def test_what_a_method_has_no_use_for_is_written_down_and_not_tried_again(tmp_path: Path, trained: list[str]) -> None:
+    results = tmp_path / "results.jsonl"
+    useless = dataclasses.replace(plan(tmp_path, "shift"), task=Task("words", "text", words))
+    assert run_grid([useless], results) == run_grid([useless], results) == []
+    (line,) = lines_of(results)
+    assert line["status"].startswith("not applicable: ")
+    assert trained == ["shift-seed0"]
+    found = read(results)
+    assert (found.scores, found.failures, len(found.inapplicable)) == ((), (), 1)
 
 
 def test_an_interruption_passes_through_and_leaves_whole_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

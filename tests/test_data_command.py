@@ -113,19 +113,35 @@ def test_the_list_says_what_a_present_set_still_needs(
     assert [line[5] for line in lines if line[0] == "toy"] == ["present"] * 2
 
 
+def test_the_list_is_one_line_a_role_on_80_columns(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for module in (listing, terminal):
+        monkeypatch.setattr(module, "is_drawn", lambda: True)
+    monkeypatch.setenv("COLUMNS", "80")
+    out, _ = told_by(capfd, "list")
+    blocks = [block.splitlines() for block in re.split(r"\n *\n", out[: out.index("free: ")].strip())]
+    assert [block[0].strip() for block in blocks[1:]] == [
+        domain.replace("_", " ") for domain in dict.fromkeys(one.domain for one in DATASETS.values())
+    ]
+    roles = sum(len(one.roles) for one in DATASETS.values())
+    assert sum(len(block) - 1 for block in blocks[1:]) == roles  # beside the domain's own
+    assert max(map(len, out[: out.index("free: ")].splitlines())) <= 80
+
+
 def test_the_list_is_not_cut_on_a_narrow_terminal(
     root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for module in (listing, terminal):
         monkeypatch.setattr(module, "is_drawn", lambda: True)
     monkeypatch.setitem(DATASETS, "toy", replace(ENTRY, licence="[b]mine[/b]", size="7 MB"))
-    monkeypatch.setenv("COLUMNS", "88")
+    monkeypatch.setenv("COLUMNS", "70")
     out, _ = told_by(capfd, "list")
-    table = out[: out.index("present: ")]
+    table = out[: out.index("free: ")]
     assert "\t" not in table
     assert "…" not in table
-    assert max(map(len, table.splitlines())) <= 88
-    for word in ("registration;", "chestxray8", "scikit-learn", "[b]mine[/b]"):
+    assert max(map(len, table.splitlines())) <= 70
+    for word in ("registration;", "chestxray8", "[b]mine[/b]"):
         assert word in table
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -98,3 +100,43 @@ def test_values_that_are_no_numbers_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^data: input 0 holds NaN"):
         batches(OnDisk(tmp_path / "values.npy", HELD.ids), 4, workers=0)
     check_finite(HELD)
+
+
+class Torn:
+    """Samples one of which cannot be read."""
+
+    def __init__(self, error: Exception) -> None:
+        self.ids, self.error = HELD.ids, error
+
+    def take(self, rows: Tensor) -> Batch:
+        if 4 in rows.tolist():
+            raise self.error
+        return HELD.take(rows)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(5, "Input/output\nerror"), r"the sample with id 17 cannot be read \(OSError: .*Input/output error\)"),
+        (KeyError("pixels"), r"the sample with id 17 cannot be read \(KeyError: 'pixels'\)"),
+        (UserError("data: a.png is broken"), r"a\.png is broken \(the sample with id 17\)"),
+    ],
+)
+def test_a_sample_that_cannot_be_read_is_named(error: Exception, told: str, workers: int) -> None:
+    with pytest.raises(UserError, match=f"^data: {told}$"):
+        batches(Torn(error), 9, workers=workers)  # type: ignore[arg-type]
+
+
+class Killed(Torn):
+    """A worker that reads the fifth sample is killed, as the system does it where memory runs out."""
+
+    def take(self, rows: Tensor) -> Batch:
+        if 4 in rows.tolist():
+            os.kill(os.getpid(), signal.SIGKILL)
+        return HELD.take(rows)
+
+
+def test_a_worker_that_was_killed_is_one_line() -> None:
+    with pytest.raises(UserError, match=r"^workers: a process that reads samples has ended \([^\n]*\); [^\n]*$"):
+        batches(Killed(OSError()), 9, workers=1)  # type: ignore[arg-type]

@@ -19,7 +19,8 @@ FILES = sorted(SRC.rglob("*.py"))
 # Package order is data order: a room may import the rooms before it. The grid of bench ends in a report.
 ROOMS = (
     "errors", "libraries", "terminal", "spec", "settings", "output", "process", "device", "world", "quantize", "data",
-    "encoder", "methods", "run", "probe", "pretrain", "embed", "finetune", "report", "bench", "cli", "__main__",
+    "encoder", "methods", "run", "probe", "pretrain", "embed", "finetune", "supervise", "report", "bench", "recipes",
+    "cli", "__main__",
 )  # fmt: skip
 HEAVY = {"torch", "numba", "numpy", "scipy", "sklearn", "matplotlib", "lightning_fabric", "jinja2", "triton", "rich"}
 

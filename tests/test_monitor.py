@@ -39,6 +39,12 @@ def test_pixels_can_be_read_and_a_constant_cannot() -> None:
     assert blind["knn_accuracy"] < 0.2
 
 
+def test_features_that_are_no_numbers_are_counted() -> None:
+    few = DIGITS.held("train").take(torch.arange(2)).inputs
+    encoder = ForeignEncoder(Flat(torch.nan), DIGITS.spec, few)
+    assert monitor(encoder, DIGITS, seed=0) == {"monitor": "digits", "not_finite": len(DIGITS.held("train").ids)}
+
+
 def test_the_test_part_is_never_looked_at() -> None:
     encoder = make_encoder(DIGITS.spec, SMALL, seed=0).train()
     alone = dataclasses.replace(DIGITS, parts={"train": DIGITS.held("train")})
@@ -58,6 +64,6 @@ def test_what_cannot_be_tried_is_said_in_one_line() -> None:
         "too few samples": Spec((grid,), Target("class", 3)),
     }
     for told, spec in cases.items():
-        with pytest.raises(UserError, match=f"^monitor: mine has [^\n]*{told}"):
+        with pytest.raises(UserError, match=f"^monitors: mine has [^\n]*{told}"):
             check_labels(Dataset("mine", spec, {"train": samples}), DIGITS.spec, seed=0)
     check_labels(DIGITS, DIGITS.spec, seed=0)

@@ -332,9 +332,12 @@ def test_a_run_is_continued_only_by_resume_and_only_unchanged(tmp_path: Path) ->
         match=r"^batch: got 200, but it was started with 300; seed: got 4, but .* with 0; .* resumed unchanged$",
     ):
         train(replace(given, resume=True, batch=200, seed=4))
-    with pytest.raises(UserError, match=r"^encoder: got"):
+    with pytest.raises(
+        UserError,
+        match=rf"^encoder\.depth: got 1, but it was started with 2; {given.out} can only be resumed unchanged$",
+    ):
         train(replace(given, resume=True, encoder=replace(SMALL, depth=1)))
-    with pytest.raises(UserError, match=r"^method_details: got"):
+    with pytest.raises(UserError, match=r"^method_details\.bins: got 4, but it was started with 8; [^;]*$"):
         train(replace(given, resume=True, method_details=MethodSettings(bins=4)))
 
 
@@ -452,13 +455,17 @@ def test_a_channel_that_says_nothing(tmp_path: Path) -> None:
 
 
 def test_labelled_sets_are_tried_on_the_way(tmp_path: Path) -> None:
-    run = train(settings(tmp_path / "run", steps=4, watch_every=2, monitor=("digits",)))
+    run = train(settings(tmp_path / "run", steps=4, watch_every=2, monitors=("digits",)))
     tried = [line for line in run.metrics() if "monitor" in line]
     assert [(line["step"], line["monitor"]) for line in tried] == [(2, "digits"), (4, "digits")]
     assert all(0 < line["knn_accuracy"] <= 1 and 0 < line["linear_accuracy"] <= 1 for line in tried)
     with pytest.raises(UserError, match="label"):
         train(settings(tmp_path / "other"), monitors=[waves()])
     assert not (tmp_path / "other").exists()
+    both = pretrain(
+        DIGITS, monitors=["digits", replace(DIGITS, name="again")], out=tmp_path / "both", steps=1, quiet=True
+    )
+    assert [line["monitor"] for line in both.metrics() if "monitor" in line] == ["again", "digits"]
 
 
 def test_samples_from_files_train_the_same_encoder(tmp_path: Path) -> None:
@@ -501,7 +508,7 @@ def test_a_bad_batch_that_batch_norm_has_seen_spoils_no_state(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("optimizer", "adam"), ("schedule", "linear"), ("decay", "none"), ("precision", "64"), ("monitor", "digits")],
+    [("optimizer", "adam"), ("schedule", "linear"), ("decay", "none"), ("precision", "64"), ("monitors", "digits")],
 )
 def test_a_word_that_a_setting_does_not_know_is_refused_from_python_too(name: str, value: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"^{name}: got '{value}', must be"):

@@ -17,13 +17,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from randquant.errors import UserError
-from randquant.pretrain import train
+from killed import stored_digits
+from randquant.pretrain import pretrain, train
+from randquant.quantize.draw import Draws
 from randquant.run import Run
 from randquant.settings import EncoderSettings, MethodSettings, PretrainSettings
+from refusing_processes import SPARE, Spare, few_digits
 from two_hosts import CABLE, NoHosts, two_hosts
 
 STEPS = 20
@@ -54,19 +57,12 @@ def settings(out: Path, **changes: Any) -> PretrainSettings:
     )
 
 
-def start(given: PretrainSettings, tmp_path: Path) -> subprocess.Popen[str]:
-    """The same settings in two processes."""
-    file = tmp_path / "settings.json"
-    file.write_text(json.dumps(given.to_dict()))
-    code = (
-        "import json, sys; from randquant.pretrain import train; from randquant.settings import PretrainSettings;"
-        "train(PretrainSettings.from_dict(json.loads(open(sys.argv[1]).read())))"
-    )
-    script = tmp_path / "training.py"
-    script.write_text(f'if __name__ == "__main__":\n    {code}\n')
+def start(out: Path, folder: Path) -> subprocess.Popen[str]:
+    """The same settings in two processes, as docs/training.md starts them."""
+    words = ["-m", "randquant", "pretrain", "digits", "--steps", str(STEPS), "--monitors", "digits", *WORDS.split()]
     surroundings = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [*TORCHRUN, str(script), str(file)], env=surroundings, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+        [*TORCHRUN, *words, "--out", str(out)], env=surroundings, stderr=subprocess.PIPE, text=True, cwd=folder
     )
 
 
@@ -87,8 +83,8 @@ def assert_close(one: Run, other: Run) -> None:
 def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
     """Stopped by SIGTERM on the way, and resumed by one process."""
     whole = train(settings(tmp_path / "one"))
-    given = settings(tmp_path / "two", steps=STEPS)
-    process = start(given, tmp_path)
+    given = settings(tmp_path / "two", monitors=("digits",))
+    process = start(given.out, tmp_path)
     lines, patience = given.out / "metrics.jsonl", time.monotonic() + 120
     while not (lines.exists() and lines.read_text().count('"loss"') > 3) and time.monotonic() < patience:
         time.sleep(0.01)
@@ -99,6 +95,88 @@ def test_two_processes_train_what_one_trains(tmp_path: Path) -> None:
     if len(losses(stopped)) < STEPS:
         assert said.count("interrupted after step") == 1, said
     assert_close(train(replace(given, resume=True)), whole)
+    assert PretrainSettings.from_dict(stopped.config["settings"]) == given
+
+
+@pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, tuple[int, str]]]]:
+    """What both processes of `refusing_processes.py` returned and said, and the folder they worked in."""
+    folder = tmp_path_factory.mktemp("refused")
+    values = stored_digits(folder).parts["train"]
+    spoilt = np.load(folder / "digits.npy")
+    order = Draws(0, 0, values.ids).permutation("order")
+    spoilt[order[450 + 3]] = np.nan  # the second batch of the first epoch, the part of the second process
+    np.save(folder / "digits.npy", spoilt)
+    done = subprocess.run(
+        [*TORCHRUN, str(Path(__file__).with_name("refusing_processes.py")), str(folder)],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    ended = [int(code) for code in re.findall(r"exitcode +: (-?\d+)", done.stderr)]
+    assert ended == [2, 2], done.stderr
+    assert done.stderr.count("Traceback") == 1, done.stderr  # torchrun's own
+    return folder, [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a method", "method: got 'bogus', must be one of"),
+        ("a setting", "dropout: got 7.0, must be"),
+        ("a batch", "batch: got 301 for 2 processes, must be a multiple of that"),
+        ("a folder", "out: /dev/null/run cannot be written (Not a directory)"),
+        ("a sample", "data: input 0 holds NaN or infinite values in 1 of 150 samples, first in the one with id"),
+    ],
+)
+def test_two_processes_refuse_in_one_line(
+    name: str, told: str, refused: tuple[Path, list[dict[str, tuple[int, str]]]]
+) -> None:
+    folder, (first, second) = refused
+    code, said = first[name]
+    assert code == 2
+    assert said.startswith(f"randquant: error: {told}")
+    assert said.count("\n") == 1
+    assert second[name] == [2, ""]
+    if name != "a sample":
+        assert not (folder / name.split()[1]).exists()
+
+
+def test_a_sample_that_one_process_cannot_use_costs_no_step(
+    refused: tuple[Path, list[dict[str, tuple[int, str]]]],
+) -> None:
+    folder, both = refused
+    assert [found["nothing"] for found in both] == 2 * [[0, ""]]
+    run = Run.open(folder / "sample")
+    assert list(losses(run)) == [1]
+    (saved,) = run.path.glob("state-*.pt")
+    assert saved.name == "state-000000001.pt"
+
+
+def test_an_error_of_one_process_ends_the_other(refused: tuple[Path, list[dict[str, tuple[int, str]]]]) -> None:
+    folder, (first, second) = refused
+    assert second["one alone"] == [2, "randquant: error: encoder: it has had enough of this process\n"]
+    assert first["one alone"] == [2, ""]
+    assert not (folder / "alone").exists()
+
+
+def test_unused_parameters_are_named_and_train_as_in_one_process(
+    refused: tuple[Path, list[dict[str, tuple[int, str]]]], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    module = Spare()
+    one = pretrain(few_digits(), encoder=module, out=tmp_path / "one", **SPARE)
+    assert caplog.messages == [
+        "the encoder's spare.weight, spare.bias had no part in the first step, so it left them alone"
+    ]
+    both = Run.open(refused[0] / "spare")
+    for step, loss in losses(one).items():
+        assert losses(both)[step] == pytest.approx(loss, abs=1e-5), f"step {step}"
+    weights = [run.encoder(Spare()).state_dict() for run in (one, both)]
+    for name, weight in weights[0].items():
+        torch.testing.assert_close(weights[1][name], weight, rtol=0, atol=1e-5)
+    torch.testing.assert_close(weights[1]["module.spare.weight"], Spare().spare.weight.detach(), rtol=0, atol=0)
 
 
 @pytest.mark.soak
@@ -136,15 +214,6 @@ def test_two_hosts_train_what_one_process_trains(tmp_path: Path) -> None:
     run, one = Run.open(out), settings(tmp_path / "one")
     assert PretrainSettings.from_dict(run.config["settings"]) == replace(one, out=out)
     assert_close(run, train(one))
-
-
-@pytest.mark.parametrize("batch", [101, 2])
-def test_a_batch_that_cannot_be_shared_out(batch: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"TORCHELASTIC_RUN_ID": "1", "LOCAL_WORLD_SIZE": "2", "WORLD_SIZE": "2"}.items():
-        monkeypatch.setenv(name, value)
-    with pytest.raises(UserError, match=f"^batch: got {batch} for 2 processes, must be a multiple of that, and 2 each"):
-        train(settings(tmp_path / "odd", batch=batch))
-    assert not (tmp_path / "odd").exists()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch's SyncBatchNorm has no CPU path to compare with")

@@ -77,6 +77,41 @@ def test_a_damaged_state_is_passed_over_aloud(damage: str, tmp_path: Path, caplo
     assert said.endswith("so the training goes back to state-000000005.pt")
 
 
+class Wide(nn.Module):
+    """Another module than `part`."""
+
+    def __init__(self, *shape: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(*shape))
+        self.bias = nn.Parameter(torch.zeros(1))
+
+
+@pytest.mark.parametrize(
+    ("other", "told"),
+    [
+        (Wide(1, 2), r"it has weight of shape \(1, 1\), the module weight of shape \(1, 2\)"),
+        (nn.Sequential(part(0)), r"it has weight of shape \(1, 1\), the module no weight"),
+        (nn.Linear(1, 1, bias=False), r"it has bias of shape \(1,\), the module no bias"),
+    ],
+)
+def test_a_state_of_another_module_is_not_taken_for_a_damaged_one(
+    other: nn.Module, told: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = run_with(tmp_path, 5, 10)
+    with pytest.raises(
+        UserError, match=rf"^run: .*state-000000010\.pt does not fit the part: {told}; go on with[^\n]*$"
+    ):
+        run.restore({"part": other}, ("step",))
+    assert not caplog.messages
+
+
+def test_a_state_of_another_optimizer_is_not_taken_for_a_damaged_one(tmp_path: Path) -> None:
+    run = Run.create(tmp_path / "run", CONFIG)
+    run.save_state({"optimizer": torch.optim.SGD(part(1).parameters(), momentum=0.9).state_dict()}, 1)
+    with pytest.raises(UserError, match=r"^run: .* does not fit the optimizer: loaded state dict [^\n]*$"):
+        run.restore({"optimizer": torch.optim.SGD([part(1).weight], momentum=0.9)}, ())
+
+
 def test_no_state_that_can_be_read(tmp_path: Path) -> None:
     run = run_with(tmp_path, 5)
     (run.path / "state-000000005.pt").write_bytes(b"")

@@ -43,11 +43,31 @@ def test_what_the_two_numbers_say() -> None:
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
-def test_what_is_no_number_breaks_nothing(value: float) -> None:
+def test_what_is_no_number_is_no_collapse(value: float) -> None:
     features = torch.eye(8)
     features[0, 0] = value
-    assert all(torch.isfinite(torch.tensor(one)) for one in seen(features).values())
-    assert sentence(seen(torch.full((8, 4), value))) is not None
+    found = seen(features)
+    assert (found.pop("not_finite"), found.pop("watched")) == (1, 8)
+    assert found == seen(torch.eye(8)[1:])
+    none = seen(torch.full((8, 4), value))
+    assert none == {"not_finite": 8, "watched": 8}
+    for watched, told in (({**found, "not_finite": 1.0, "watched": 8.0}, "1 of 8"), (none, "8 of 8")):
+        said = sentence(watched)
+        assert said is not None
+        assert said.startswith(f"the features of {told} samples are NaN or infinite when the encoder is used")
+        assert "collapsed" not in said
+        assert "\n" not in said
+
+
+def test_a_batch_norm_that_remembers_no_numbers_is_no_collapse() -> None:
+    torch.manual_seed(0)
+    encoder = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64, affine=False), nn.Linear(64, 8))
+    foreign = ForeignEncoder(encoder, DIGITS.spec, TRAIN.take(slice(2)).inputs)
+    assert sentence(watch(foreign, TRAIN)) is None
+    encoder[1].running_var.fill_(torch.nan)
+    said = sentence(watch(foreign, TRAIN))
+    assert said is not None
+    assert said.startswith(f"the features of {WATCHED} of {WATCHED} samples are NaN or infinite")
 
 
 def test_the_first_samples_are_looked_at_and_the_mode_is_left() -> None:

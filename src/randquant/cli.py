@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, cast
 import tyro
 
 from randquant import __version__, process
-from randquant.errors import UserError
+from randquant.errors import ToldElsewhereError, UserError
 from randquant.settings import (
     BenchSettings,
     ChooseSettings,
@@ -36,7 +36,9 @@ from randquant.settings import (
     ProbeSettings,
     Protocol,
     QuickstartSettings,
+    RecipeSettings,
     ReportSettings,
+    SuperviseSettings,
     defaults_of,
 )
 
@@ -56,8 +58,10 @@ COMMANDS = {
     "finetune": Command(FinetuneSettings, "finetune", "finetune"),
     "embed": Command(EmbedSettings, "embed", "embed"),
     "choose": Command(ChooseSettings, "bench", "choose"),
+    "supervise": Command(SuperviseSettings, "supervise", "supervise"),
     "bench": Command(BenchSettings, "bench", "bench"),
     "report": Command(ReportSettings, "report", "report"),
+    "recipe": Command(RecipeSettings, "recipes", "recipe"),
     "data": Command(DataSettings, "data.command", "data"),
 }
 
@@ -83,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         0; 1 where `data check` found something broken; 2 after a mistake of the user, told in one line on standard
-        error; 130 after Ctrl-C; 143 after SIGTERM; 141 where the output's reader has left.
+        error; 130 after Ctrl-C; 143 after SIGTERM; 141 where the output's reader has left. Of several processes that
+        torchrun has started, one tells what is wrong with all of them.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     debug = _DEBUG in words
@@ -100,11 +105,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (UserError, OSError) as problem:
         if debug:
             raise
-        return _say(f"error: {_told(problem)}", 2)
+        return 2 if isinstance(problem, ToldElsewhereError) else _say(f"error: {_told(problem)}", 2)
     except Terminated:
-        return _say("terminated", 143)
+        return _say("terminated", 143) if process.is_first_here() else 143
     except KeyboardInterrupt:
-        return _say("interrupted", 130)
+        return _say("interrupted", 130) if process.is_first_here() else 130
     return code
 
 
@@ -113,19 +118,27 @@ def _run(words: list[str]) -> int:
     name = words[0] if words else None
     if name in ("-h", "--help"):
         sys.stdout.write(_overview())
-    elif name == "--version":
+        return 0
+    if name == "--version":
         sys.stdout.write(f"randquant {__version__}\n")
-    elif name is None:
+        return 0
+    try:
+        command, settings = _command(name), _settings(str(name), words[1:])
+    except UserError as problem:
+        raise process.told_once(problem) from problem  # the others here were given the same words
+    process.keep_memory()
+    room = importlib.import_module(f"randquant.{command.room}")
+    outcome = getattr(room, command.function)(settings)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _command(name: str | None) -> Command:
+    """The command of this name."""
+    if name is None:
         raise UserError(f"no command given; the commands are {', '.join(COMMANDS)} (randquant --help)")
-    elif name not in COMMANDS:
+    if name not in COMMANDS:
         raise UserError(f"unknown command {name!r}; the commands are {', '.join(COMMANDS)} (randquant --help)")
-    else:
-        settings = _settings(name, words[1:])
-        process.keep_memory()
-        room = importlib.import_module(f"randquant.{COMMANDS[name].room}")
-        outcome = getattr(room, COMMANDS[name].function)(settings)
-        return outcome if isinstance(outcome, int) else 0
-    return 0
+    return COMMANDS[name]
 
 
 def _overview() -> str:

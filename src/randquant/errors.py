@@ -7,3 +7,7 @@ class UserError(ValueError):
     The text names the argument, what was given and what is allowed. The command line prints it as
     `randquant: error: …` and exits with 2.
     """
+
+
+class ToldElsewhereError(UserError):
+    """An error that another process of the same training tells; the command line exits with 2 and is silent."""

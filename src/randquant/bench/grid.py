@@ -1,7 +1,7 @@
 """Plans in, lines of a results.jsonl out: each cell trained, probed and written down, or recorded as failed.
 
 A cell whose newest lines were made with the same settings is skipped. Lines are only ever appended, a whole cell in
-one write, so several machines may share a file and an interruption leaves whole cells.
+one locked write, so several machines may share a file and an interruption leaves whole cells.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import shutil
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from randquant.pretrain import train
 from randquant.probe import result_lines, score_task
 from randquant.probe.score import FEW, NEIGHBOURS, PENALTIES
 from randquant.probe.task import config_hash
-from randquant.report.results import Cell, newest_runs
+from randquant.report.results import INAPPLICABLE, Cell, Line, is_inapplicable, newest_runs
 from randquant.run import Run
 from randquant.settings import PretrainSettings, Protocol
 
@@ -122,7 +122,7 @@ def run_grid(plans: Sequence[Plan], results: Path, *, quiet: bool = False, proce
     done = 0
     for plan in plans:
         kept = standing.get(plan.cell, [])
-        if any(line["status"] == "ok" and line.get("config_hash") == plan.config_hash for line in kept):
+        if stands(plan, kept):
             done += 1
             console.print(f"{done}/{len(plans)}  {names[plan.cell]}: finished before, skipped")
         else:
@@ -134,7 +134,7 @@ def run_grid(plans: Sequence[Plan], results: Path, *, quiet: bool = False, proce
         for plan, lines in outcomes:
             done += 1
             append(results, lines)
-            if lines and lines[0]["status"] != "ok":
+            if lines[0]["status"] != "ok" and not is_inapplicable(lines[0]):
                 failed.append(plan)
             console.print(f"{done}/{len(plans)}  {names[plan.cell]}: {_told(lines)}", markup=False)
     return failed
@@ -146,14 +146,21 @@ def _attempt_each(plans: Sequence[Plan]) -> list[tuple[Plan, list[dict[str, Any]
 
 
 def attempt(plan: Plan) -> list[dict[str, Any]]:
-    """The lines of a cell, or one that says what broke; none where the method has no use for such samples."""
+    """The lines of a cell, or one that says what broke, or that the method has no use for such samples."""
     start = time.perf_counter()
     try:
         return measure(plan)
-    except NotApplicableError:
-        return []
+    except NotApplicableError as error:
+        status = {"status": f"{INAPPLICABLE}: {' '.join(str(error).split())}"}
+        return [_without_value(plan, status, time.perf_counter() - start)]
     except Exception as error:  # noqa: BLE001 - whatever breaks one cell, the others are still worth having
-        return [_failure(plan, error, time.perf_counter() - start)]
+        return [_without_value(plan, broken(error), time.perf_counter() - start)]
+
+
+def stands(plan: Plan, lines: Iterable[Line]) -> bool:
+    """Whether a cell's lines were made with the plan's settings, and there is nothing to try again."""
+    done = [line for line in lines if line["status"] == "ok" or is_inapplicable(line)]
+    return any(line.get("config_hash") == plan.config_hash for line in done)
 
 
 def measure(plan: Plan) -> list[dict[str, Any]]:
@@ -201,7 +208,7 @@ def _began_with(settings: PretrainSettings) -> bool:
         return False
 
 
-def _failure(plan: Plan, error: Exception, seconds: float) -> dict[str, Any]:
+def _without_value(plan: Plan, status: Mapping[str, str], seconds: float) -> dict[str, Any]:
     """A line that says what broke, in one line, and where, in full."""
     return {
         "suite": plan.suite,
@@ -212,7 +219,7 @@ def _failure(plan: Plan, error: Exception, seconds: float) -> dict[str, Any]:
         **dict.fromkeys(("head", "labels", "draw", "metric", "value", "samples", "chance", "synthetic")),
         "comparable": plan.comparable,
         "seconds": round(seconds, 3),
-        **broken(error),
+        **status,
         "config_hash": plan.config_hash,
         "version": __version__,
     }
@@ -220,8 +227,6 @@ def _failure(plan: Plan, error: Exception, seconds: float) -> dict[str, Any]:
 
 def _told(lines: Sequence[dict[str, Any]]) -> str:
     """What came of a cell, in a few words."""
-    if not lines:
-        return "not applicable"
     if lines[0]["status"] != "ok":
         return str(lines[0]["status"])
     reached = [f"{line['head']} {100 * line['value']:.1f}%" for line in lines if line["labels"] == "all"]

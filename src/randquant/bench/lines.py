@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import traceback
@@ -15,6 +16,8 @@ from randquant.errors import UserError
 def append(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     """Append lines in a single write, flushed to disk; a line that an earlier end tore stays on its own.
 
+    Processes take turns by a lock on the file, which NFS has too, where appending alone would overwrite.
+
     Raises:
         UserError: the file cannot be written.
     """
@@ -22,6 +25,7 @@ def append(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab+") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX)  # until the file is closed
             if file.seek(0, os.SEEK_END):
                 file.seek(-1, os.SEEK_END)
                 text = text if file.read(1) == b"\n" else f"\n{text}"

@@ -40,8 +40,10 @@ def spread(work: Callable[[Piece], Outcome], pieces: Sequence[Piece], processes:
         try:
             for done in as_completed([pool.submit(work, piece) for piece in pieces]):
                 yield done.result()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+        except BaseException:  # what was finished is written down; nobody waits for the rest
+            for worker in multiprocessing.active_children():
+                worker.kill()
+            raise
 
 
 def _begin() -> None:

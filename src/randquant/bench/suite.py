@@ -13,7 +13,9 @@ import torch
 from randquant import report
 from randquant.bench.configurations import configurations, place_of
 from randquant.bench.explored import best, check_whole, read_trials
-from randquant.bench.grid import Plan, Task, run_grid
+from randquant.bench.grid import Plan, Task, run_grid, stands
+from randquant.bench.samples import write_samples
+from randquant.bench.submit import submit
 from randquant.data import DATASETS, Dataset, open_data
 from randquant.data.dabs.published import published
 from randquant.data.entry import Domain
@@ -23,6 +25,7 @@ from randquant.methods import UNTRAINED, words_of
 from randquant.probe import RAW
 from randquant.probe.score import MIDDLE, PENALTIES
 from randquant.quantize.draw import Draws
+from randquant.report.results import newest_runs
 from randquant.settings import BenchSettings, MethodSettings, PretrainSettings, Suite, defaults_of
 from randquant.terminal import remark
 
@@ -48,9 +51,8 @@ def bench(settings: BenchSettings) -> Path:
         UserError: a setting is wrong, or the folder cannot be written.
         SystemExit: with 1, after the report, if a cell failed.
     """
-    find_device(settings.device)
-    planned = share(list(plans(settings)), settings.shard)
-    failed = run_grid(planned, settings.out / "results.jsonl", quiet=settings.quiet, processes=settings.processes)
+    failed = measure(settings) if settings.submit == "no" else measure_in_jobs(settings)
+    _draw(settings)
     page = report.write(settings.out, settings.out / "report.html")
     remark(f"report: {page}")
     for plan in failed:
@@ -58,6 +60,44 @@ def bench(settings: BenchSettings) -> Path:
     if failed:
         raise SystemExit(1)
     return page
+
+
+def measure(settings: BenchSettings) -> list[Plan]:
+    """Measure the shard that the settings name, in this process: the plans that failed."""
+    find_device(settings.device)
+    planned = share(list(plans(settings)), settings.shard)
+    return run_grid(planned, _results(settings), quiet=settings.quiet, processes=settings.processes)
+
+
+def measure_in_jobs(settings: BenchSettings) -> list[Plan]:
+    """Measure the whole suite in a job a shard, of those that have something to do: the plans that do not stand."""
+    shards = [f"{number}/{settings.jobs}" for number in range(1, settings.jobs + 1)]
+    planned, wanting = list(plans(settings)), {plan.cell for plan in _unfinished(settings)}
+    wanted = [shard for shard in shards if wanting & {plan.cell for plan in share(planned, shard)}]
+    if wanted:
+        submit(measure, settings, wanted)
+    return _unfinished(settings)
+
+
+def _draw(settings: BenchSettings) -> None:
+    """Samples of the tasks that have a result, for the page."""
+    results = newest_runs(_results(settings)) if _results(settings).exists() else {}
+    done = {cell.task for cell, lines in results.items() if lines[0]["status"] == "ok"}
+    tasks = {plan.task.name: plan.task for plan in plans(settings) if plan.task.name in done}
+    try:
+        write_samples(list(tasks.values()), settings.out / "samples.json")
+    except UserError as problem:  # such as data that have been removed since
+        remark(f"no samples are drawn: {problem}")
+
+
+def _unfinished(settings: BenchSettings) -> list[Plan]:
+    """The plans that do not stand in the results."""
+    kept = newest_runs(_results(settings)) if _results(settings).exists() else {}
+    return [plan for plan in plans(settings) if not stands(plan, kept.get(plan.cell, []))]
+
+
+def _results(settings: BenchSettings) -> Path:
+    return settings.out / "results.jsonl"
 
 
 def pairs(suite: Suite) -> list[Pair]:

@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import os
+import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -100,7 +101,7 @@ def _decode(samples: Items, folder: Path, title: str) -> None:
         )
     if len(samples.ids) >= _MANY:
         tell(f"decoding {title}, once: {len(samples.ids):,} samples, {size / 1e9:.2f} GB in {folder}")
-    beside = folder.with_name(f"{folder.name}.part{os.getpid()}")
+    beside = folder.with_name(f"{folder.name}.part-{platform.node()}-{os.getpid()}")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir()
     try:

@@ -46,7 +46,7 @@ ENTRIES = (
         roles=("mini",),
         read=read,
         batch=128,
-        size="carried by scikit-learn",
+        size="none",
         licence="CC BY 4.0",
     ),
 )

@@ -62,8 +62,8 @@ class Entry:
         roles: what it is used for.
         folder: where it lies under the data root; sets that read the same files share it. "" where it needs none.
         layout: what must stand in that folder, in one line.
-        size: of the download, as its publisher states it.
-        licence: the licence or the registration it needs, in a few words.
+        size: of the download, rounded, as its publisher states it; or how many samples, where that is not known.
+        licence: the licence or the registration it needs, in a few words; "free" needs none.
         obtain: where to get what cannot be fetched, in one line that goes on from "obtain it"; "" where all can.
         sources: what `data get` may fetch.
         packages: what `data get` fetches through package clients.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -15,14 +15,14 @@ from randquant.data.entry import Entry
 from randquant.data.state import is_there, state_of
 from randquant.errors import UserError
 from randquant.spec import Grid, Input, Spec, Tokens
-from randquant.terminal import is_drawn, remark, say, write_table
+from randquant.terminal import is_drawn, remark, say, tell, write_table
 
 _HEADER = ("name", "domain", "role", "size", "licence", "state")
-_WHOLE = ("name", "role", "state")  # columns that are not broken between lines
+_WHOLE = ("name", "role", "size")  # columns that are not broken between lines
 
 
 def list_entries() -> None:
-    """One line for each role of each entry: drawn for a reader, tab-separated for a program, never cut."""
+    """One line for each role of each entry: by domain for a reader, tab-separated for a program, never cut."""
     root = data_root()
     rows = [
         (entry.name, entry.domain, role, entry.size, entry.licence, state_of(entry, root))
@@ -30,15 +30,28 @@ def list_entries() -> None:
         for role in entry.roles
     ]
     if is_drawn():
-        table = Table(box=None, pad_edge=False, header_style="dim")
-        for word in _HEADER:
-            table.add_column(word, no_wrap=word in _WHOLE, overflow="fold")
-        for row in rows:
-            table.add_row(*map(Text, row))
-        Console(highlight=False).print(table)
+        _draw(rows)
     else:
         write_table(_HEADER, rows)
     remark(f"present: its folder under {root} is there and not empty; randquant data check NAME reads what is in it")
+
+
+def _draw(rows: Sequence[tuple[str, str, str, str, str, str]]) -> None:
+    """The rows under their domains, whose names stand in lines of their own, so that 80 columns do."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for word in _HEADER:
+        if word != "domain":
+            table.add_column(word, no_wrap=word in _WHOLE, overflow="fold")
+    for domain in dict.fromkeys(row[1] for row in rows):
+        table.add_row()
+        table.add_row(Text(domain.replace("_", " "), style="bold"))
+        for name, _, *facts in (row for row in rows if row[1] == domain):
+            shown = [Text(fact) for fact in facts]
+            shown[-1].stylize("green" if facts[-1] == "present" else "dim" if facts[-1] == "missing" else "yellow")
+            table.add_row(Text(name), *shown)
+    Console(highlight=False).print(table)
+    say("")
+    tell("free: it needs no registration; k, M: thousands, millions of samples, where the size is not known.")
 
 
 def describe(entry: Entry) -> None:

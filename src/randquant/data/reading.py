@@ -8,7 +8,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import threading
+from collections.abc import Iterable, Iterator
 from multiprocessing.context import BaseContext
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,16 +18,80 @@ from torch.utils.data import Dataset
 
 from randquant.data.batch import Batch, Samples
 from randquant.data.items import Items
+from randquant.data.photographs import Photographs
+from randquant.errors import UserError
+from randquant.quantize.draw import Draws
 
 
-class Reader(Dataset[Batch]):
-    """Gives whole batches: its index is a tensor of rows."""
+class Reader(Dataset[Batch | UserError]):
+    """Gives whole batches, or what is wrong with one sample: its index is a tensor of rows.
+
+    It raises nothing: a worker's exception would come back as the text of a traceback.
+    """
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
 
-    def __getitem__(self, rows: Tensor) -> Batch:
-        return self._samples.take(rows)
+    def __getitem__(self, rows: Tensor) -> Batch | UserError:
+        try:
+            return taken(self._samples, rows)
+        except UserError as problem:
+            return problem
+
+
+def taken(samples: Samples, rows: Tensor) -> Batch:
+    """The samples in these rows.
+
+    Raises:
+        UserError: one of them cannot be read, by its id.
+    """
+    try:
+        return samples.take(rows)
+    except Exception as error:  # every reader has errors of its own
+        which = _culprit(samples, rows)
+        if isinstance(error, UserError):  # which names the file
+            raise UserError(f"{error} ({which})") from error
+        told = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(f"data: {which} cannot be read ({told})") from error
+
+
+def _culprit(samples: Samples, rows: Tensor) -> str:
+    """The first sample that cannot be read alone."""
+    for row in rows:
+        try:
+            samples.take(row[None])
+        except Exception:  # noqa: BLE001 - as above; which one it is says who asks
+            return f"the sample with id {int(samples.ids[row])}"
+    return f"a batch of {len(rows)} samples"
+
+
+class Cut(NamedTuple):
+    """How photographs are cut where they are read.
+
+    Attributes:
+        views: crops of each.
+        area: the smallest share of a picture's area.
+    """
+
+    views: int
+    area: float
+
+
+class Cutter(Dataset[Batch | UserError]):
+    """Gives whole batches of crops, or what is wrong with one of the photographs.
+
+    Its index is what the crops' numbers follow from, and the rows.
+    """
+
+    def __init__(self, samples: Photographs, cut: Cut) -> None:
+        self._samples, self._cut = samples, cut
+
+    def __getitem__(self, place: tuple[int, int, Tensor, slice, Tensor]) -> Batch | UserError:
+        seed, epoch, ids, part, rows = place
+        try:
+            return self._samples.cut(rows, Draws(seed, epoch, ids, part), self._cut.views, self._cut.area)
+        except UserError as problem:
+            return problem
 
 
 class Compact(Dataset[tuple[Tensor, ...]]):
@@ -37,6 +103,18 @@ class Compact(Dataset[tuple[Tensor, ...]]):
     def __getitem__(self, positions: Tensor) -> tuple[Tensor, ...]:
         read = [self._read(position) for position in positions.tolist()]
         return tuple(torch.stack(one) for one in zip(*read, strict=True))
+
+
+def plainly(batches: Iterable[Batch | UserError]) -> Iterator[Batch]:
+    """What worker processes read.
+
+    Raises:
+        UserError: what one of them found wrong with a sample.
+    """
+    for one in batches:
+        if isinstance(one, UserError):
+            raise one
+        yield one
 
 
 def end_with_reader(worker: int) -> None:

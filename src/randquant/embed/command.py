@@ -12,7 +12,7 @@ import torch
 from randquant.data import Dataset
 from randquant.device import find_device
 from randquant.embed.encode import Block, blocks
-from randquant.encoder import DomainAgnosticTransformer
+from randquant.encoder import Encoder
 from randquant.errors import UserError
 from randquant.libraries import library
 from randquant.output import new_file
@@ -59,14 +59,14 @@ def check_inputs(dataset: Dataset, spec: Spec) -> None:
         raise UserError(f"data: {dataset.name} has inputs {dataset.spec.inputs}, but the encoder takes {spec.inputs}")
 
 
-def _all(encoder: DomainAgnosticTransformer, dataset: Dataset, settings: EmbedSettings) -> Iterator[tuple[str, Block]]:
+def _all(encoder: Encoder, dataset: Dataset, settings: EmbedSettings) -> Iterator[tuple[str, Block]]:
     """The blocks of all parts, one part after another, with the part's name."""
     for part, samples in dataset.parts.items():
         for block in blocks(encoder, samples, batch=settings.batch, tokens=settings.level == "token"):
             yield part, block
 
 
-def _write_array(path: Path, encoder: DomainAgnosticTransformer, dataset: Dataset, settings: EmbedSettings) -> None:
+def _write_array(path: Path, encoder: Encoder, dataset: Dataset, settings: EmbedSettings) -> None:
     count = sum(len(part.ids) for part in dataset.parts.values())
     tokens = (encoder.spec.tokens,) if settings.level == "token" else ()
     array = np.lib.format.open_memmap(path, "w+", np.dtype(np.float32), (count, *tokens, encoder.width))
@@ -80,7 +80,7 @@ def _write_array(path: Path, encoder: DomainAgnosticTransformer, dataset: Datase
     array.flush()
 
 
-def _write_parquet(path: Path, encoder: DomainAgnosticTransformer, dataset: Dataset, settings: EmbedSettings) -> None:
+def _write_parquet(path: Path, encoder: Encoder, dataset: Dataset, settings: EmbedSettings) -> None:
     arrow: Any = library("pyarrow", "tables", "out")
     parquet: Any = library("pyarrow.parquet", "tables", "out")
     names = None if dataset.own is None else dataset.own.names

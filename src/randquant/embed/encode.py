@@ -10,6 +10,7 @@ from torch import Tensor
 
 from randquant.data import Samples
 from randquant.encoder import DomainAgnosticTransformer
+from randquant.errors import UserError
 
 
 class Block(NamedTuple):
@@ -36,13 +37,18 @@ def blocks(
         samples: in memory or in files.
         batch: samples that are encoded together.
         tokens: the output at every token, without the class token's, in place of features.
+
+    Raises:
+        UserError: tokens are asked of an encoder that is not randquant's own transformer.
     """
+    if tokens and not isinstance(encoder, DomainAgnosticTransformer):
+        raise UserError("level: token needs randquant's own transformer; other encoders give one vector a sample")
     device = next(encoder.parameters()).device
     for rows in torch.split(torch.arange(len(samples.ids)), batch):
         taken = samples.take(rows)
         with torch.inference_mode():
             inputs = taken.to(device).inputs
-            if tokens:
+            if tokens and isinstance(encoder, DomainAgnosticTransformer):
                 masked = encoder.ignored(encoder.padding(inputs))
                 values = encoder.encode_tokens(encoder.embed(inputs), encoder.padding(inputs))[:, 1:]
             else:

@@ -3,8 +3,20 @@
 from typing import TypeAlias
 
 from randquant.encoder.foreign import ForeignEncoder
-from randquant.encoder.transformer import DomainAgnosticTransformer, make_encoder
+from randquant.encoder.make import OwnEncoder, build_encoder, make_encoder
+from randquant.encoder.published import fill_published
+from randquant.encoder.transformer import DomainAgnosticTransformer
+from randquant.encoder.vision import VisionBackbone
 
-Encoder: TypeAlias = DomainAgnosticTransformer | ForeignEncoder
+Encoder: TypeAlias = OwnEncoder | ForeignEncoder
 
-__all__ = ["Encoder", "DomainAgnosticTransformer", "ForeignEncoder", "make_encoder"]
+__all__ = [
+    "Encoder",
+    "OwnEncoder",
+    "DomainAgnosticTransformer",
+    "VisionBackbone",
+    "ForeignEncoder",
+    "build_encoder",
+    "make_encoder",
+    "fill_published",
+]

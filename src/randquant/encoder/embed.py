@@ -34,7 +34,7 @@ class GridEmbedding(nn.Module):
     def patches(self, values: Tensor) -> Tensor:
         """The numbers of each patch, [B, N, patch_values]: places in row-major order, channels run fastest."""
         values = filled(values) if self.spec.gaps else values
-        return self._cut(values)
+        return self._cut(values).to(self.projection.weight.dtype)
 
     def absent(self, values: Tensor) -> Tensor:
         """Patches that hold no value: bool [B, N]."""
@@ -94,7 +94,7 @@ class TableEmbedding(nn.Module):
 
     def patches(self, values: Tensor) -> Tensor:
         """The real-valued columns, a number each: [B, columns, 1]."""
-        numbers = values[:, : self.columns].unsqueeze(-1)
+        numbers = values[:, : self.columns].unsqueeze(-1).to(self.weight.dtype)
         return filled(numbers) if self.gaps else numbers
 
     def absent(self, values: Tensor) -> Tensor:

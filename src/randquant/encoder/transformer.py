@@ -150,10 +150,3 @@ class DomainAgnosticTransformer(nn.Module):
         """Positions that count, the class token's first: bool [B, N + 1]; None where all do."""
         ignored = self.ignored(padding)
         return None if ignored is None else F.pad(~ignored, (1, 0), value=True)
-
-
-def make_encoder(spec: Spec, settings: EncoderSettings, seed: int) -> DomainAgnosticTransformer:
-    """An encoder with random weights, a function of its arguments alone; torch's own generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return DomainAgnosticTransformer(spec, settings)

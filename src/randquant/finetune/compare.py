@@ -19,8 +19,9 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from randquant import process
 from randquant.data import Dataset, is_path, open_data
-from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, make_encoder
+from randquant.encoder import Encoder, ForeignEncoder, make_encoder
 from randquant.errors import UserError
 from randquant.finetune.labels import Labelled, labelled
 from randquant.finetune.loop import Classifier, fit, judge
@@ -59,7 +60,7 @@ def finetune(
         UserError: the run, the data or the folder does not do, or a loss stopped being a number.
     """
     if under_torchrun():
-        raise UserError("finetune: one process is enough; start it without torchrun")
+        raise process.told_once(UserError("finetune: one process is enough; start it without torchrun"))
     dataset = dataset or _open(settings)
     run = Run.open(settings.run)
     began = run.config["settings"]
@@ -152,7 +153,7 @@ def make_chain(names: str, spec: Spec, began: dict[str, Any]) -> Chain:
 
 def fresh(encoder: Encoder, make_module: Callable[[], nn.Module] | None, seed: int) -> Encoder:
     """The same encoder with random weights."""
-    if isinstance(encoder, DomainAgnosticTransformer):
+    if not isinstance(encoder, ForeignEncoder):
         return make_encoder(encoder.spec, encoder.settings, seed)
     assert make_module is not None
     with torch.random.fork_rng(devices=[]):

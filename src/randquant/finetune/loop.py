@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from randquant.data import Batch
+from randquant.data import Batch, Samples
 from randquant.encoder import Encoder
 from randquant.errors import UserError
 from randquant.finetune.layers import layer_groups
@@ -68,7 +68,7 @@ def fit(classifier: Classifier, teaching: Batch, validation: Batch, settings: Fi
     Raises:
         UserError: the loss stopped being a number, also that of the last weights.
     """
-    fabric = launch(settings.device, settings.precision, settings.batch)
+    fabric = launch(settings.device, settings.precision)
     optimizer = torch.optim.AdamW(layer_groups(classifier.encoder, classifier.head, settings))
     model, optimizer = fabric.setup(classifier, optimizer)
     batches = feed(teaching, fabric.device, seed=settings.seed, batch=min(settings.batch, len(teaching.ids)))
@@ -124,9 +124,9 @@ def _check(loss: float, step: int, settings: FinetuneSettings) -> None:
         )
 
 
-def judge(classifier: Classifier, samples: Batch) -> tuple[float, float]:
-    """The share of labelled samples that are named right, and their mean loss."""
+def judge(classifier: Classifier, samples: Samples, workers: int = 0) -> tuple[float, float]:
+    """The share of labelled samples that are named right, and their mean loss; `workers` processes read them."""
     assert samples.target is not None
-    logits = torch.from_numpy(extract(classifier, samples))  # [N, classes]
+    logits = torch.from_numpy(extract(classifier, samples, workers=workers))  # [N, classes]
     right = logits.argmax(dim=1) == samples.target
     return float(right.double().mean()), float(F.cross_entropy(logits, samples.target))

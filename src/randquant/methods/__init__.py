@@ -1,7 +1,8 @@
 """(encoder, batch, draws) in, a loss out. A method is one file; its name stands in one of the two tables below.
 
 `rq`, `crop`, `shift` and `mask` are partners, and so are `noise` and `uniform`, which ask what it is that `rq` owes its
-effect to: they make views, and the method that compares two views is InfoNCE.
+effect to: they make views, and the method that compares two views is InfoNCE. So do
+`rrc`, `flip` and `full`, which are made for photographs: crops alone, mirroring, and all that MoCo v3 does to them.
 Partners are written before a method and act before it, one after another: `crop+rq`, `crop+emix`, `rq+byol`. Those of
 the inputs act before those of the embeddings.
 """
@@ -26,6 +27,7 @@ from randquant.methods.masked import masked
 from randquant.methods.method import Loss, Method, NotApplicableError, transformer
 from randquant.methods.mocov3 import MoCoV3
 from randquant.methods.noisy import noisy
+from randquant.methods.photographed import flipped, photographed, random_resized
 from randquant.methods.quantized import equally_quantized, quantized
 from randquant.methods.shed import ShED
 from randquant.methods.shifted import shifted
@@ -41,6 +43,9 @@ PARTNERS: dict[str, Callable[[Spec, MethodSettings], Chain]] = {
     "mask": masked,
     "noise": noisy,
     "uniform": equally_quantized,
+    "rrc": random_resized,
+    "flip": flipped,
+    "full": photographed,
 }
 METHODS: dict[str, Callable[[Encoder, Chain, MethodSettings], nn.Module]] = {
     **dict.fromkeys(PARTNERS, InfoNCE),
@@ -64,6 +69,7 @@ __all__ = [
     "METHODS",
     "PARTNERS",
     "UNTRAINED",
+    "crops",
     "make_method",
     "words_of",
 ]
@@ -87,6 +93,14 @@ def make_method(name: str, encoder: Encoder, settings: MethodSettings) -> nn.Mod
     return METHODS[words[-1]](encoder, chain, settings)
 
 
+def crops(name: str) -> bool:
+    """Whether a method's or a partner's name asks for random resized crops, which photographs get where they are read.
+
+    Only the first transform can be done there.
+    """
+    return name.split("+")[0] in ("rrc", "full")
+
+
 def words_of(name: str) -> list[str]:
     """The words of a method's name, its partners first.
 
@@ -99,4 +113,6 @@ def words_of(name: str) -> list[str]:
         raise UserError(f"method: got {name!r}, must be one of: {known}")
     if len(set(words)) < len(words):
         raise UserError(f"method: got {name!r}, must name each partner once; a second one would draw the same numbers")
+    if "full" in words and {"rrc", "flip"} & set(words):
+        raise UserError(f"method: got {name!r}, but full crops and mirrors already; leave rrc and flip out")
     return words

@@ -83,6 +83,8 @@ class Chain:
 def _same(view: Sequence[Tensor], inputs: Sequence[Tensor]) -> bool:
     """Whether nothing was changed; constant values come back from quantization equal to 2e-6."""
     for one, other in zip(view, inputs, strict=True):
+        if one.shape != other.shape:  # cut where it was read
+            return False
         slack = 1e-5 * (other.max() - other.min()) if other.is_floating_point() else 0
         if not ((one - other).abs() <= slack).all() and not (other == other.flatten()[0]).all():
             return False

@@ -7,7 +7,7 @@ middle of an epoch as if it had never stopped.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 
 from randquant import world
 from randquant.data import Batch, Samples
-from randquant.data.reading import Reader, end_with_reader, worker_processes
+from randquant.data.photographs import Photographs
+from randquant.data.reading import Cut, Cutter, Reader, end_with_reader, worker_processes
 from randquant.errors import UserError
 from randquant.quantize.draw import Draws
 
@@ -45,6 +46,7 @@ def feed(
     workers: int = 0,
     first: int = 0,
     gaps: bool = False,
+    cut: Cut | None = None,
 ) -> Generator[tuple[Batch, Draws], None, None]:
     """Batches of this process, on a device, with the random numbers of their samples, without end.
 
@@ -58,18 +60,20 @@ def feed(
         workers: 0 reads in this process.
         first: how many batches were used before.
         gaps: whether NaN stands where a sample has no value.
+        cut: how photographs are cut where they are read; others are cut on the device.
 
     Raises:
-        UserError: a batch that was read holds values that are not finite.
+        UserError: a sample cannot be read, or holds values that are not finite, on any process; a worker was killed.
     """
     if isinstance(samples, Batch):
         held = samples.to(device)
         for place in _places(held.ids, seed, batch, first):
             yield held.take(place.rows), Draws(seed, place.epoch, place.ids, place.part)
         return
-    loader: DataLoader[Batch] = DataLoader(
-        Reader(samples),
-        sampler=_Endless(samples.ids, seed, batch, first),
+    reader = Cutter(samples, cut) if cut is not None and isinstance(samples, Photographs) else Reader(samples)
+    loader: DataLoader[Batch | UserError] = DataLoader(
+        reader,
+        sampler=_Endless(samples.ids, seed, batch, first, isinstance(reader, Cutter)),
         batch_size=None,  # a reader takes a whole batch at once
         num_workers=workers,
         multiprocessing_context=worker_processes() if workers else None,
@@ -77,10 +81,38 @@ def feed(
         pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # the default one is not ours to draw from
     )
-    for place, read in zip(_places(samples.ids, seed, batch, first), loader, strict=True):
-        moved = read.to(device)
-        check_finite(moved, gaps=gaps)
+    reading = iter(loader)
+    for place in _places(samples.ids, seed, batch, first):
+        with world.agreement(device):
+            moved = _next(reading).to(device)
+            check_finite(moved, gaps=gaps)
         yield moved, Draws(seed, place.epoch, place.ids.to(device), place.part)
+
+
+def _next(reading: Iterator[Batch | UserError]) -> Batch:
+    """The next batch that was read.
+
+    Raises:
+        UserError: a sample in it cannot be read, or the process that read it has ended.
+    """
+    try:
+        read = next(reading)
+    except RuntimeError as error:
+        raise worker_ended(error) or error from error
+    if isinstance(read, UserError):
+        raise read
+    return read
+
+
+def worker_ended(error: RuntimeError) -> UserError | None:
+    """The end of a worker process in one line, if that is the error. torch raises it wherever this process is then."""
+    told = " ".join(str(error).split())
+    if "DataLoader worker" not in told:
+        return None
+    return UserError(
+        f"workers: a process that reads samples has ended ({told}); if memory was short, take fewer --workers; go on "
+        "with --resume"
+    )
 
 
 def check_finite(batch: Batch, *, gaps: bool = False) -> None:
@@ -117,10 +149,11 @@ def _places(ids: Tensor, seed: int, batch: int, first: int) -> Iterator[Place]:
 
 
 class _Endless:
-    """The rows of each batch, in order: the sampler of a `DataLoader`."""
+    """What a reader needs of each batch, in order: the sampler of a `DataLoader`."""
 
-    def __init__(self, ids: Tensor, seed: int, batch: int, first: int) -> None:
-        self._places = ids, seed, batch, first
+    def __init__(self, ids: Tensor, seed: int, batch: int, first: int, cutting: bool) -> None:
+        self._places, self._seed, self._cutting = (ids, seed, batch, first), seed, cutting
 
-    def __iter__(self) -> Iterator[Tensor]:
-        return (place.rows for place in _places(*self._places))
+    def __iter__(self) -> Iterator[Any]:
+        for epoch, ids, rows, part in _places(*self._places):
+            yield (self._seed, epoch, ids, part, rows) if self._cutting else rows

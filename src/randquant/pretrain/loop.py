@@ -11,24 +11,25 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from randquant import world
-from randquant.data import Batch, Dataset, Samples
-from randquant.data.own.samples import digests
+from randquant.data import Batch, Dataset
+from randquant.data.reading import Cut, taken
 from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, make_encoder
 from randquant.errors import UserError
-from randquant.methods import UNTRAINED, Loss, Method, make_method
+from randquant.methods import UNTRAINED, Loss, Method, crops, make_method
 from randquant.methods.batch_norm import share_batch_norms
+from randquant.pretrain.checks import check_compiler, check_samples, training_part
 from randquant.pretrain.display import Display
 from randquant.pretrain.feed import feed
 from randquant.pretrain.loggers import open_loggers
 from randquant.pretrain.monitor import check_labels, monitor
-from randquant.pretrain.opening import check_samples, fitted, open_monitor, open_training
+from randquant.pretrain.opening import fitted, open_monitor, open_training, remember
 from randquant.pretrain.optimizers import make_optimizer, set_rate
-from randquant.pretrain.processes import launch
+from randquant.pretrain.processes import launch, together
 from randquant.pretrain.signals import Signals
+from randquant.pretrain.start import started_run
 from randquant.pretrain.watch import WATCHED, sentence, watch
 from randquant.quantize.draw import Draws, torch_seed
 from randquant.run import Run
@@ -43,7 +44,7 @@ def pretrain(
     *,
     out: Path | str,
     encoder: nn.Module | EncoderSettings | None = None,
-    monitors: Sequence[Dataset] = (),
+    monitors: Sequence[Dataset | str] = (),
     **options: Any,
 ) -> Run:
     """Train an encoder by a self-supervised method: `train`, for calls from Python.
@@ -53,7 +54,7 @@ def pretrain(
         out: the run directory to make.
         encoder: a module of your own that gives features (B, D) when it is called with the inputs of B samples; it is
             trained in place. Otherwise randquant's own transformer is made, of these sizes.
-        monitors: labelled data sets that are tried while the encoder trains, beside those named by `monitor`.
+        monitors: labelled data sets, or their names, that are tried while the encoder trains.
         options: the other fields of `PretrainSettings`, such as `method` and `steps`; with `protocol="dabs"` those
             that are not given are the benchmark's.
     """
@@ -62,7 +63,9 @@ def pretrain(
     chosen = {**defaults_of(options.get("protocol", "default")), **options}
     if isinstance(encoder, EncoderSettings):
         chosen["encoder"] = encoder
-    return train(PretrainSettings(data=name, out=Path(out), **chosen), dataset, module, monitors)
+    chosen["monitors"] = tuple(one for one in monitors if isinstance(one, str))
+    given = [one for one in monitors if not isinstance(one, str)]
+    return train(PretrainSettings(data=name, out=Path(out), **chosen), dataset, module, given)
 
 
 class Step:
@@ -99,7 +102,7 @@ def train(
         settings: everything a user may set.
         dataset: samples to train on, instead of those that `settings.data` names.
         module: the user's own encoder, instead of the transformer.
-        monitors: labelled data sets, beside those that `settings.monitor` names.
+        monitors: labelled data sets, beside those that `settings.monitors` names.
 
     Returns:
         The finished run.
@@ -107,45 +110,53 @@ def train(
     Raises:
         UserError: a setting, the data or the run directory is wrong, or the loss stopped being a number.
     """
-    dataset = dataset or open_training(settings)
-    settings, notes = fitted(settings, dataset)
-    samples = dataset.parts["train"]
-    check_samples(samples, settings, dataset)
-    monitors = [*monitors, *(open_monitor(word, dataset, settings) for word in settings.monitor)]
-    for one in monitors:
-        check_labels(one, dataset.spec, settings.seed)
-    fabric = launch(settings.device, settings.precision, settings.batch)
-    if fabric.is_global_zero and not settings.quiet:
-        for note in notes:
-            remark(note)
-    encoder = _encoder(settings, dataset, module)
-    if settings.method == UNTRAINED:
-        run = _open_run(settings, dataset, fabric)
-        if fabric.is_global_zero:
-            run.save_encoder(encoder)
-            _remember(run, samples, dataset)
-        return run
+    fabric = launch(settings.device, settings.precision, own_module=module is not None)
+    gpus = range(torch.cuda.device_count())
+    with together(), torch.random.fork_rng(devices=gpus), contextlib.ExitStack() as closing:
+        with world.agreement(fabric.device):
+            dataset = dataset or open_training(settings)
+            settings, notes = fitted(settings, dataset)
+            if fabric.is_global_zero and not settings.quiet:
+                for note in notes:
+                    remark(note)
+            samples = training_part(dataset)
+            check_samples(samples, dataset.spec, settings)
+            monitors = [*monitors, *(open_monitor(word, dataset, settings) for word in settings.monitors)]
+            for one in monitors:
+                check_labels(one, dataset.spec, settings.seed)
+            if settings.compile:
+                check_compiler(fabric.device)
+            encoder = _encoder(settings, dataset, module)
+            method = _method(settings, encoder)
+            if world.size() > 1:
+                share_batch_norms(encoder)
+                share_batch_norms(method)  # which may hold a copy of the encoder
+            if fabric.is_global_zero:
+                closing.enter_context(started_run(settings, dataset))
+        with world.agreement(fabric.device):
+            run = Run.open(settings.out)  # which the first process has made, on a disk that all must see
+        if settings.method == UNTRAINED:
+            if fabric.is_global_zero:
+                run.save_encoder(encoder)
+                remember(run, dataset)
+            return run
 
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())), contextlib.ExitStack() as closing:
-        torch.manual_seed(torch_seed(settings.seed, "method"))
-        method = make_method(settings.method, encoder, settings.method_details)
-        run = _open_run(settings, dataset, fabric)
-        if world.size() > 1:
-            share_batch_norms(encoder)
-            share_batch_norms(method)  # which may hold a copy of the encoder
         groups = [{"params": list(encoder.parameters())}, *cast(Method, method).parameter_groups()]
-        training, optimizer = fabric.setup(Training(method, encoder), make_optimizer(groups, settings))
+        core = Training(method, encoder)
+        training, optimizer = fabric.setup(core, make_optimizer(groups, settings))
         if settings.compile:
             _compile(encoder)
         parts = {"encoder": encoder, "method": method, "optimizer": optimizer, "precision": fabric.strategy.precision}
         first, seconds = 0, 0.0
         window: list[dict[str, float]] = []  # the metrics of the steps since the last line
-        if settings.resume and run.has_state():
-            first, seconds, window = run.restore(parts, ("step", "seconds", "window"))
-        if fabric.is_global_zero:
-            run.rewind(first)  # the lines of steps that are made once more
-        loggers = closing.enter_context(open_loggers(settings, run)) if fabric.is_global_zero else None
-        fabric.barrier()
+        with world.agreement(fabric.device):
+            if settings.resume and run.has_state():
+                first, seconds, window = run.restore(parts, ("step", "seconds", "window"))
+        loggers = None
+        with world.agreement(fabric.device):
+            if fabric.is_global_zero:
+                run.rewind(first)  # the lines of steps that are made once more
+                loggers = closing.enter_context(open_loggers(settings, run))
 
         def log(line: dict[str, Any]) -> None:
             if loggers is not None:
@@ -159,20 +170,12 @@ def train(
                 state |= {name: part.state_dict() for name, part in parts.items()}
                 run.save_state(state, step, keep=settings.keep)
 
-        batches = closing.enter_context(
-            contextlib.closing(
-                feed(
-                    samples,
-                    fabric.device,
-                    seed=settings.seed,
-                    batch=settings.batch,
-                    workers=settings.workers,
-                    first=first * settings.accumulate,
-                    gaps=dataset.spec.gaps,
-                )
-            )
-        )
-        shown = samples.take(torch.arange(min(WATCHED, len(samples.ids)))).to(fabric.device)
+        order = {"seed": settings.seed, "batch": settings.batch, "first": first * settings.accumulate}
+        cut = Cut(2, settings.method_details.crop_area) if crops(settings.method) else None
+        source = feed(samples, fabric.device, workers=settings.workers, cut=cut, gaps=dataset.spec.gaps, **order)
+        batches = closing.enter_context(contextlib.closing(source))
+        with world.agreement(fabric.device):
+            shown = taken(samples, torch.arange(min(WATCHED, len(samples.ids)))).to(fabric.device)
         started = last_line = last_save = time.monotonic()
         training.train()
         display = closing.enter_context(Display(settings, first, quiet=settings.quiet or not fabric.is_global_zero))
@@ -180,14 +183,23 @@ def train(
         for step in range(first, settings.steps):
             rate = set_rate(optimizer, settings, step)
             summed: dict[str, torch.Tensor] = {}  # over the batches of this step
+            kept = _moving(core) if settings.accumulate > 1 and not isinstance(samples, Batch) else {}
             for number in range(settings.accumulate):
-                batch, draws = next(batches)
+                try:
+                    batch, draws = next(batches)
+                except UserError:  # the data's: the training can go on from here once they are mended
+                    core.load_state_dict(kept, strict=False)
+                    if step > first:
+                        save(step)
+                    raise
                 torch.manual_seed(torch_seed(settings.seed, "dropout", step, number, world.rank()))
                 with fabric.no_backward_sync(training, enabled=number < settings.accumulate - 1):
                     loss: Loss = training(Step(batch, draws, step / settings.steps))
                     fabric.backward(loss.value / settings.accumulate)
                 for name, value in {"loss": loss.value.detach(), **loss.metrics}.items():
                     summed[name] = summed.get(name, 0) + value / settings.accumulate
+            if step == first and fabric.is_global_zero and (unused := _unused(encoder)):
+                _log.warning(f"the encoder's {', '.join(unused)} had no part in the first step, so it left them alone")
             norm = fabric.clip_gradients(
                 training, optimizer, max_norm=settings.clip or math.inf, error_if_nonfinite=False
             )
@@ -195,14 +207,15 @@ def train(
             values["gradient_norm"] = float(cast(torch.Tensor, norm))
             # Mixed precision with 16 bits skips steps whose gradient overflows, so there the loss alone tells.
             if not math.isfinite(values["loss"] if settings.precision == "16" else sum(values.values())):
-                sound = _is_finite(encoder) and _is_finite(method)  # batch norms have seen the bad batch already
-                if sound:
-                    save(step)
-                raise UserError(
-                    f"learning_rate: the loss became {values['loss']} at step {step + 1} with {rate:g}; the "
-                    f"{'state before it' if sound else 'last sound state'} is saved in {run.path}; "
-                    "start anew with a smaller one"
-                )
+                with world.agreement(fabric.device):
+                    sound = _is_finite(encoder) and _is_finite(method)  # batch norms have seen the bad batch already
+                    if sound:
+                        save(step)
+                    raise UserError(
+                        f"learning_rate: the loss became {values['loss']} at step {step + 1} with {rate:g}; the "
+                        f"{'state before it' if sound else 'last sound state'} is saved in {run.path}; "
+                        "start anew with a smaller one"
+                    )
             optimizer.step()
             optimizer.zero_grad()
 
@@ -237,15 +250,9 @@ def train(
                     )
                 raise SystemExit(128 + stop)
         if fabric.is_global_zero:
-            _remember(run, samples, dataset)
+            remember(run, dataset)
         fabric.barrier()  # a process that ended before the run is whole would take the others with it
     return run
-
-
-def _remember(run: Run, samples: Samples, dataset: Dataset) -> None:
-    """Write down which samples of a path were trained on."""
-    if dataset.own is not None:
-        run.save_seen(digests(samples))
 
 
 def _is_finite(module: nn.Module) -> bool:
@@ -257,32 +264,32 @@ def _encoder(settings: PretrainSettings, dataset: Dataset, module: nn.Module | N
     """The user's own module, or a transformer with random weights."""
     if module is None:
         return make_encoder(dataset.spec, settings.encoder, settings.seed)
-    few = dataset.parts["train"].take(torch.arange(2))
+    few = taken(dataset.parts["train"], torch.arange(2))
     return ForeignEncoder(module, dataset.spec, few.inputs)
+
+
+def _method(settings: PretrainSettings, encoder: Encoder) -> nn.Module:
+    """The method, its heads drawn by the seed; an empty module where nothing is trained."""
+    if settings.method == UNTRAINED:
+        return nn.Identity()
+    torch.manual_seed(torch_seed(settings.seed, "method"))
+    return make_method(settings.method, encoder, settings.method_details)
+
+
+def _moving(module: nn.Module) -> dict[str, torch.Tensor]:
+    """Copies of what a forward pass alone may change: running statistics, a momentum encoder."""
+    state = module.state_dict(keep_vars=True)
+    return {name: value.detach().clone() for name, value in state.items() if not value.requires_grad}
+
+
+def _unused(encoder: Encoder) -> list[str]:
+    """The parameters of a user's own module that are trained and got no gradient."""
+    if not isinstance(encoder, ForeignEncoder):
+        return []
+    return [name for name, one in encoder.module.named_parameters() if one.requires_grad and one.grad is None]
 
 
 def _compile(encoder: Encoder) -> None:
     """Compile what takes the time: the transformer's blocks, which every entry goes through, or the whole module."""
     for module in encoder.blocks if isinstance(encoder, DomainAgnosticTransformer) else [encoder]:
         module.compile()
-
-
-def _open_run(settings: PretrainSettings, dataset: Dataset, fabric: Fabric) -> Run:
-    """The run to continue, or a new one. A continued run must have been started with the same settings."""
-    if settings.resume:
-        run = Run.open(settings.out)
-        run.check_version()
-        before, now = run.config["settings"], settings.to_dict()
-        differing = [name for name in settings.decisive() if before.get(name) != now[name]]
-        if differing:
-            told = "; ".join(
-                f"{name}: got {now[name]}, but it was started with {before.get(name)}" for name in differing
-            )
-            raise UserError(f"{told}; {run.path} can only be resumed unchanged")
-        return run
-    if fabric.is_global_zero:
-        run = Run.create(settings.out, {"settings": settings.to_dict(), "spec": dataset.spec.to_dict()})
-        if dataset.own is not None:
-            run.save_data(dataset.own.to_dict())
-    fabric.barrier()
-    return Run.open(settings.out)

@@ -32,10 +32,10 @@ def check_labels(dataset: Dataset, spec: Spec, seed: int) -> None:
     Raises:
         UserError: it has no classes, other inputs than the encoder, or too few samples.
     """
-    dataset.check_classes("monitor", spec)
+    dataset.check_classes("monitors", spec)
     labels = labels_of(_looked_at(dataset, seed))
     if len(np.unique(labels)) < 2 or np.bincount(labels).max() < VALIDATION:
-        raise UserError(f"monitor: {dataset.name} has too few samples, must have 2 classes, {VALIDATION} of one")
+        raise UserError(f"monitors: {dataset.name} has too few samples, must have 2 classes, {VALIDATION} of one")
 
 
 def monitor(encoder: Encoder, dataset: Dataset, seed: int) -> dict[str, Any]:
@@ -47,10 +47,13 @@ def monitor(encoder: Encoder, dataset: Dataset, seed: int) -> dict[str, Any]:
         seed: names the samples that are looked at, and the cut.
 
     Returns:
-        `monitor`, the set's name, `knn_accuracy` and `linear_accuracy`; for metrics.jsonl.
+        `monitor`, the set's name, `knn_accuracy` and `linear_accuracy`; for metrics.jsonl. Where features hold NaN or
+        infinite values, `not_finite` in place of the two: of how many samples.
     """
     samples = _looked_at(dataset, seed)
     features, labels = extract(encoder, samples), labels_of(samples)
+    if bad := int((~np.isfinite(features).all(axis=1)).sum()):
+        return {"monitor": dataset.name, "not_finite": bad}
     taught, tried = cut(labels, seed)
     voted, read = accuracies(features[taught], labels[taught], features[tried], labels[tried])
     return {"monitor": dataset.name, "knn_accuracy": voted, "linear_accuracy": read}

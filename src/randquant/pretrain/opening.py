@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from randquant.data import Batch, Dataset, Form, Samples, is_path, open_data
+from randquant.data import Dataset, Form, is_path, open_data
+from randquant.data.own.samples import digests
 from randquant.errors import UserError
-from randquant.pretrain.feed import check_finite
 from randquant.run import Run
 from randquant.settings import EncoderSettings, PretrainSettings
 
@@ -64,30 +64,12 @@ def open_monitor(word: str, dataset: Dataset, settings: PretrainSettings) -> Dat
     if not equals and not is_path(word):
         return open_data(word)
     if dataset.own is None:
-        raise UserError(f"monitor: got {word!r}, but {dataset.name} is in the catalogue; name data sets of it")
+        raise UserError(f"monitors: got {word!r}, but {dataset.name} is in the catalogue; name data sets of it")
     found = open_data(path or word, form=dataset.own.form, **settings.reading.choices())
     return replace(found, name=name if equals else word)
 
 
-def check_samples(samples: Samples, settings: PretrainSettings, dataset: Dataset) -> None:
-    """Refuse what cannot be trained on.
-
-    Raises:
-        UserError: there are too few samples, values that are not finite, or channels that say nothing.
-    """
-    if len(samples.ids) < settings.batch:
-        raise UserError(f"batch: got {settings.batch}, must be at most the {len(samples.ids)} training samples")
-    if not isinstance(samples, Batch):
-        return  # too large to be looked through; batches are looked at as they come
-    check_finite(samples, gaps=dataset.spec.gaps)
+def remember(run: Run, dataset: Dataset) -> None:
+    """Write down which samples of a path were trained on, by what they hold."""
     if dataset.own is not None:
-        return  # what says nothing was found when the path was opened
-    for number, values in enumerate(samples.inputs):
-        if values.is_floating_point():
-            others = [dim for dim in range(values.ndim) if dim != 1]
-            same = (values.amax(dim=others) == values.amin(dim=others)).nonzero().flatten().tolist()  # channels
-            if same:
-                raise UserError(
-                    f"data: input {number} has the same value in all samples in its channel {same[0]}"
-                    f"{f', and in {len(same) - 1} others' if same[1:] else ''}; it says nothing: leave it out"
-                )
+        run.save_seen(digests(dataset.parts["train"]))

@@ -32,6 +32,7 @@ def make_optimizer(groups: Sequence[dict[str, Any]], settings: PretrainSettings)
 
 def set_rate(optimizer: Optimizer, settings: PretrainSettings, step: int) -> float:
     """Give the groups their learning rate of a step, and return it."""
+    step -= step % settings.rate_every
     rate = settings.learning_rate * rate_factor(step, settings.steps, settings.warmup, settings.schedule)
     for group in optimizer.param_groups:
         group["lr"] = settings.learning_rate if group.get("fixed_rate") else rate

@@ -35,6 +35,8 @@ def watch(encoder: nn.Module, samples: Batch) -> dict[str, float]:
         `feature_spread`: the standard deviation of normalised features times the root of their width, at most 1.
         `effective_rank`: the exponential of the entropy of the centred features' singular values, which sum to 1
         (Roy and Vetterli, 2007; Garrido et al., "RankMe", 2023): how many directions the features fill.
+        Where features hold NaN or infinite values, `not_finite` and `watched` say of how many samples, and of how many
+        in all; the two numbers are then those of the other samples, and missing if there are none.
     """
     was_training = encoder.training
     encoder.eval()
@@ -43,11 +45,16 @@ def watch(encoder: nn.Module, samples: Batch) -> dict[str, float]:
             features: Tensor = encoder(samples.take(slice(WATCHED)).inputs).double()  # [B, D]
     finally:
         encoder.train(was_training)
-    features = features.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+    finite = features.isfinite().all(dim=1)  # [B]
+    bad = {} if finite.all() else {"not_finite": float((~finite).sum()), "watched": float(len(features))}
+    if not finite.any():
+        return bad
+    features = features[finite]
     spread = F.normalize(features, dim=1).std(dim=0, correction=0).square().sum().sqrt()
     values = torch.linalg.svdvals(features - features.mean(dim=0))
     shares = values / values.sum().clamp(min=torch.finfo(values.dtype).tiny)
-    return {"feature_spread": float(spread), "effective_rank": float(torch.special.entr(shares).sum().exp())}
+    rank = torch.special.entr(shares).sum().exp()
+    return {"feature_spread": float(spread), "effective_rank": float(rank), **bad}
 
 
 def sentence(watched: Mapping[str, float]) -> str | None:
@@ -57,6 +64,12 @@ def sentence(watched: Mapping[str, float]) -> str | None:
         watched: what `watch` found, and the method's `view_similarity`, the mean cosine between the features of a
             sample's two views, if it has one. Anything else is passed over.
     """
+    if "not_finite" in watched:
+        return (
+            f"the features of {watched['not_finite']:.0f} of {watched['watched']:.0f} samples are NaN or infinite when "
+            "the encoder is used, though the loss is a number: look at what it does in eval mode only, such as the "
+            "running statistics of its batch norms"
+        )
     views = watched.get("view_similarity")
     alike = views is not None and views > ALIKE_VIEWS
     spread, rank = watched["feature_spread"], watched["effective_rank"]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.utils.data import DataLoader
 
 from randquant.data import Batch, Dataset, Samples
+from randquant.data.reading import Reader, end_with_reader, plainly, worker_processes
 from randquant.device import find_device
 from randquant.encoder import make_encoder
+from randquant.errors import UserError
 from randquant.methods import UNTRAINED
 from randquant.probe.metrics import Targets
 from randquant.run import Run
@@ -22,13 +26,14 @@ RAW = "raw"  # the samples themselves
 RANDOM = "random"  # an encoder that nothing has trained
 
 
-def extract(encoder: nn.Module, samples: Samples, rows: int = 0) -> NDArray[np.float32]:
+def extract(encoder: nn.Module, samples: Samples, rows: int = 0, *, workers: int = 0) -> NDArray[np.float32]:
     """Features [N, D] of every sample, from the encoder as it is used: no dropout, no gradient.
 
     Args:
         encoder: any module that gives [B, D] from the inputs. It is left in the mode it was found in.
         samples: in memory or in files; they go to the encoder's device `rows` at a time.
         rows: 0 takes 1,024 from memory and 128 from files.
+        workers: processes that read from files; 0 reads in this one.
     """
     device = next(encoder.parameters()).device
     rows = rows or (1024 if isinstance(samples, Batch) else 128)
@@ -36,14 +41,28 @@ def extract(encoder: nn.Module, samples: Samples, rows: int = 0) -> NDArray[np.f
     encoder.eval()
     try:
         with torch.inference_mode():
-            parts = [
-                encoder(samples.take(some).to(device).inputs).float().cpu()
-                for some in torch.split(torch.arange(len(samples.ids)), rows)
-            ]
+            parts = [encoder(some.to(device).inputs).float().cpu() for some in _read(samples, rows, workers)]
     finally:
         encoder.train(was_training)
     features: NDArray[np.float32] = torch.cat(parts).numpy()
     return features
+
+
+def _read(samples: Samples, rows: int, workers: int) -> Iterable[Batch]:
+    """All samples in order, so many at a time."""
+    order = torch.split(torch.arange(len(samples.ids)), rows)
+    if not workers or isinstance(samples, Batch):
+        return (samples.take(some) for some in order)
+    loader: DataLoader[Batch | UserError] = DataLoader(
+        Reader(samples),
+        sampler=order,
+        batch_size=None,
+        num_workers=workers,
+        multiprocessing_context=worker_processes(),
+        worker_init_fn=end_with_reader,
+        generator=torch.Generator(),
+    )
+    return plainly(loader)
 
 
 def raw(batch: Batch) -> NDArray[np.float32]:

@@ -54,12 +54,13 @@ class Metric(NamedTuple):
     unit: str
 
 
-_TRAINING = {
+TRAINING = {
     "loss": Metric("Loss", "its scale differs from method to method: compare the shape", "loss"),
     "accuracy": Metric("Pairs told apart", "share of a batch whose match is found among all its samples", "%"),
     "effective_rank": Metric("Directions the features fill", "effective rank; 1 means collapse", "effective rank"),
     "knn_accuracy": Metric("Nearest neighbours while training", "accuracy", "%"),
 }
+METERED = ("loss", "effective_rank")  # of TRAINING, where there are many runs
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ def few_label_curves(table: Table, name: str) -> list[Chart]:
     charts: list[Chart] = []
     for head, _ in table.heads:
         columns = [i for i, column in enumerate(table.columns) if column.head == head]
+        if len(columns) < 2:
+            continue  # a point is no curve
         labels = [table.columns[i].labels for i in columns]
         with _panel(row.look for row in table.rows) as (figure, axes):
             ends = []
@@ -94,22 +97,26 @@ def few_label_curves(table: Table, name: str) -> list[Chart]:
             axes.set_xticks(range(len(labels)), labels)
             axes.set_xlim(-0.15, len(labels) - 0.85)
             axes.set_xlabel("labels a class")
-            axes.set_ylabel("accuracy, %")
+            axes.set_ylabel(table.measured)
             _name_lines(axes, ends)
             svg = _svg(figure, {row.method: row.look for row in table.rows}, f"{name}-{len(charts)}")
         said = "; ".join(f"{row.look.title} {_told(row.cells, columns)}" for row in table.rows)
         title = HEADS.get(head, head)
-        charts.append(
-            Chart(title, f"{title}: accuracy in percent with {', '.join(labels)} labels a class. {said}.", svg)
-        )
+        charts.append(Chart(title, f"{title}: {table.measured} with {', '.join(labels)} labels a class. {said}.", svg))
     return charts
 
 
-def training_curves(runs: Sequence[TrainedRun], looks: Mapping[str, Look]) -> list[Chart]:
-    """Every metric that was logged while training, a chart each; every seed is a line."""
+def training_curves(
+    runs: Sequence[TrainedRun], looks: Mapping[str, Look], name: str, shown: Sequence[str] = ()
+) -> list[Chart]:
+    """Metrics that were logged while training, a chart each; every seed is a line.
+
+    `name` begins the charts' ids; `shown` are those of TRAINING, by default all.
+    """
     charts: list[Chart] = []
-    for name, metric in _TRAINING.items():
-        series = [(run, *run.series(name)) for run in runs if run.method in looks]
+    for logged in shown or TRAINING:
+        metric = TRAINING[logged]
+        series = [(run, *run.series(logged)) for run in runs if run.method in looks]
         series = [(run, steps, values) for run, steps, values in series if len(steps) > 1]
         if not series:
             continue
@@ -125,7 +132,7 @@ def training_curves(runs: Sequence[TrainedRun], looks: Mapping[str, Look]) -> li
             axes.set_ylabel(metric.unit)
             axes.set_xlim(left=0)
             _name_lines(axes, list(ends.values()))
-            svg = _svg(figure, looks, f"training-{name}")
+            svg = _svg(figure, looks, f"{name}-{logged}")
         said = "; ".join(f"{look.title} ends at {y:.3g}" for _, y, look in ends.values())
         charts.append(Chart(metric.title, f"{metric.title} ({metric.meaning}) against the step. {said}.", svg))
     return charts

@@ -121,16 +121,19 @@ def _lede(table: Table) -> str:
     i = _telling(table, "linear")
     if i is not None and (best := table.best(i, plain=False)) is not None:
         others = _beside(table, i, [row for row in table.rows if row.plain])
-        sentences.append(
-            f"{table.columns[i].words.capitalize()}, a linear probe on the frozen features of {best.look.inline} names "
-            f"{percent(best.mean(i) or 0.0)}% of the test samples right{f', against {others}' if others else ''}."
-        )
+        told = f"{table.columns[i].words.capitalize()}, a linear probe on the frozen features of {best.look.inline} "
+        if table.metric == "accuracy":
+            told += f"names {_unit(table, best.mean(i))} of the test samples right"
+        else:
+            told += f"reaches {_unit(table, best.mean(i))} ({table.measured})"
+        sentences.append(f"{told}{f', against {others}' if others else ''}.")
     i = next((i for i, column in enumerate(table.columns) if column == ("knn", "all")), None)
     if i is not None and (best := table.best(i, plain=False)) is not None:
         others = _beside(table, i, [row for row in table.rows if row is not best])
         sentences.append(
-            f"A vote of the nearest neighbours, with nothing trained on top, is right for "
-            f"{percent(best.mean(i) or 0.0)}% under {best.look.inline}{f' ({others})' if others else ''}."
+            f"A vote of the nearest neighbours, with nothing trained on top, "
+            f"{'is right for' if table.metric == 'accuracy' else 'reaches'} {_unit(table, best.mean(i))} under "
+            f"{best.look.inline}{f' ({others})' if others else ''}."
         )
     return " ".join(sentences)
 
@@ -138,7 +141,12 @@ def _lede(table: Table) -> str:
 def _beside(table: Table, column: int, rows: Sequence[Row]) -> str:
     """ "82.8% for raw pixels and 54.5% for the random encoder"."""
     known = [(row.look.inline, mean) for row in rows if (mean := row.mean(column)) is not None]
-    return listed([f"{percent(mean)}% for {name}" for name, mean in known])
+    return listed([f"{_unit(table, mean)} for {name}" for name, mean in known])
+
+
+def _unit(table: Table, value: float | None) -> str:
+    """ "86.3%" of an accuracy, "86.3" of what is no share."""
+    return f"{percent(value or 0.0)}{'%' if table.metric == 'accuracy' else ''}"
 
 
 def _winners(table: Table) -> str:
@@ -165,7 +173,7 @@ def _leads(rows: Sequence[Row], columns: Sequence[Column]) -> str:
 
 
 def _spread(table: Table) -> str:
-    sentences = ["Accuracy on the test part, in percent."]
+    sentences = [f"On the test part, {table.measured}."]
     if table.draws_shown:
         sentences.append(
             "± draws: standard deviation over the draws of the few labels, within a seed"
@@ -175,7 +183,7 @@ def _spread(table: Table) -> str:
         sentences.append(f"± seeds: standard deviation of the means of {table.seeds} seeds.")
     elif table.seeds == 1:
         sentences.append("This is one seed, so the spread over seeds is not known; more seeds would show it.")
-    if table.samples:
+    if table.samples and table.metric == "accuracy":
         margin = 1.96 * sqrt(0.9 * 0.1 / table.samples)
         sentences.append(
             f"With {table.samples:,} test samples, chance alone moves a value near 90% by about "
@@ -189,17 +197,15 @@ def _key_figures(table: Table) -> tuple[tuple[str, str, str], ...]:
     i = _telling(table, "linear")
     if i is not None and (best := table.best(i, plain=False)) is not None:
         rival = table.best(i, plain=True)
-        beside = f"{rival.look.title} {percent(rival.mean(i) or 0.0)}%" if rival else ""
+        beside = f"{rival.look.title} {_unit(table, rival.mean(i))}" if rival else ""
         figures.append(
-            (f"{percent(best.mean(i) or 0.0)}%", f"{best.look.title}, linear probe {table.columns[i].words}", beside)
+            (_unit(table, best.mean(i)), f"{best.look.title}, linear probe {table.columns[i].words}", beside)
         )
     i = next((i for i, column in enumerate(table.columns) if column == ("knn", "all")), None)
     if i is not None and (best := table.best(i, plain=False)) is not None:
         none = next((row for row in table.rows if row.method == "none" and row.cells[i]), None)
-        beside = f"{none.look.title} {percent(none.mean(i) or 0.0)}%" if none else ""
-        figures.append(
-            (f"{percent(best.mean(i) or 0.0)}%", f"{best.look.title}, nearest neighbours with all labels", beside)
-        )
+        beside = f"{none.look.title} {_unit(table, none.mean(i))}" if none else ""
+        figures.append((_unit(table, best.mean(i)), f"{best.look.title}, nearest neighbours with all labels", beside))
     total = sum(sum(times) for times in table.seconds.values())
     if total:
         cells = sum(map(len, table.seconds.values()))

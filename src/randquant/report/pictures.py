@@ -1,4 +1,4 @@
-"""Values between 0 and 1 in, a PNG as a data URI out: dark where the value is high, as ink on paper."""
+"""Values between 0 and 1 in, a PNG as a data URI out."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 
 
 def png(values: NDArray[np.floating]) -> str:
-    """One grey picture [H, W]; values outside [0, 1] are clipped."""
-    grey = np.round(255 * (1 - np.clip(values, 0, 1))).astype(np.uint8)
+    """One grey picture [H, W], dark where the value is high, as ink on paper; values outside [0, 1] are clipped."""
+    return photo(1 - np.repeat(values[..., None], 3, axis=-1))
+
+
+def photo(values: NDArray[np.floating]) -> str:
+    """One picture [H, W, 3] in red, green and blue, bright where values are high; those outside [0, 1] are clipped."""
     buffer = io.BytesIO()
-    matplotlib.image.imsave(buffer, np.repeat(grey[..., None], 3, axis=-1), format="png")
+    matplotlib.image.imsave(buffer, np.round(255 * np.clip(values, 0, 1)).astype(np.uint8), format="png")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

@@ -16,6 +16,8 @@ from randquant.errors import UserError
 
 Line = Mapping[str, Any]
 
+INAPPLICABLE = "not applicable"  # begins the status of a cell whose method has no use for the task's samples
+
 
 class Cell(NamedTuple):
     """What is trained and probed as one: a method on a task from a seed."""
@@ -38,12 +40,19 @@ class Results:
     Args:
         scores: the lines with a value, of the newest run of each cell.
         failures: one line for each cell whose newest run failed.
+        inapplicable: one line for each cell whose method has no use for the task's samples.
         damaged: how many lines could not be read, as a machine that lost power leaves them.
     """
 
     scores: tuple[Line, ...]
     failures: tuple[Line, ...]
     damaged: int = 0
+    inapplicable: tuple[Line, ...] = ()
+
+
+def is_inapplicable(line: Line) -> bool:
+    """Whether a line says that its method has no use for its task's samples."""
+    return str(line["status"]).startswith(INAPPLICABLE)
 
 
 def read(path: Path) -> Results:
@@ -54,10 +63,12 @@ def read(path: Path) -> Results:
     """
     lines, damaged = _lines(path)
     newest = _newest(lines)
+    without = [kept[-1] for kept in newest.values() if kept[-1]["status"] != "ok"]
     return Results(
         scores=tuple(line for kept in newest.values() for line in kept if line["status"] == "ok"),
-        failures=tuple(kept[-1] for kept in newest.values() if kept[-1]["status"] != "ok"),
+        failures=tuple(line for line in without if not is_inapplicable(line)),
         damaged=damaged,
+        inapplicable=tuple(filter(is_inapplicable, without)),
     )
 
 

@@ -14,13 +14,15 @@ _NAME = re.compile(r"(?P<method>.+)-seed(?P<seed>\d+)")
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """One run directory: `runs/<method>-seed<k>`.
+    """One run directory: `runs/<method>-seed<k>`, or `runs/<data>-<method>-seed<k>` in a suite.
 
     Args:
+        data: what it was trained on; "" where config.json does not say so.
         config: what config.json says; empty where it could not be read.
         metrics: the lines of metrics.jsonl that could be read.
     """
 
+    data: str
     method: str
     seed: int
     config: Mapping[str, Any]
@@ -33,13 +35,18 @@ class TrainedRun:
 
 
 def runs(folder: Path) -> list[TrainedRun]:
-    """Every run directory under `folder/runs`, by method and seed."""
+    """Every run directory under `folder/runs`, by data set, method and seed."""
     found = []
     for path in (folder / "runs").glob("*-seed*"):
         if match := _NAME.fullmatch(path.name):
             metrics = tuple(line for line in _lines(path / "metrics.jsonl") if _number(line.get("step")))
-            found.append(TrainedRun(match["method"], int(match["seed"]), one_object(path / "config.json"), metrics))
-    return sorted(found, key=lambda run: (run.method, run.seed))
+            config = one_object(path / "config.json")
+            told = config.get("settings", config)
+            data, method = ((told.get(name) if isinstance(told, Mapping) else None) for name in ("data", "method"))
+            found.append(
+                TrainedRun(str(data or ""), str(method or match["method"]), int(match["seed"]), config, metrics)
+            )
+    return sorted(found, key=lambda run: (run.data, run.method, run.seed))
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

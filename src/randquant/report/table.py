@@ -12,6 +12,7 @@ from randquant.report.looks import PLAIN, Look, looks, ordered
 from randquant.report.results import Line, Results
 
 HEADS = {"linear": "Linear probe", "knn": "Nearest neighbours", "finetune": "Fine-tuned"}
+METRICS = {"auroc": "AUROC", "pearson": "Pearson correlation", "spearman": "Spearman correlation"}
 _HALF_A_DIGIT = 0.0005  # values are shown to a tenth of a percent
 
 
@@ -84,8 +85,16 @@ class Table:
     task: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+    metric: str = "accuracy"
     samples: int | None = None
     seconds: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def measured(self) -> str:
+        """What its numbers are: "accuracy in percent" or, say, "AUROC times 100"."""
+        return (
+            "accuracy in percent" if self.metric == "accuracy" else f"{METRICS.get(self.metric, self.metric)} times 100"
+        )
 
     def winners(self, column: int) -> list[Row]:
         """The rows with the highest mean, as far as the digits shown can tell."""
@@ -151,7 +160,8 @@ def _table(suite: str, task: str, lines: Sequence[Line]) -> Table:
     ]
     samples = next((int(line["samples"]) for line in scores if line.get("samples")), None)
     times = {method: list(by_seed.values()) for method, by_seed in seconds.items()}
-    return Table(suite, domain, task, tuple(columns), tuple(rows), samples, times)
+    metric = next((line["metric"].partition("_")[2] for line in scores), "accuracy")
+    return Table(suite, domain, task, tuple(columns), tuple(rows), metric, samples, times)
 
 
 def _place(column: Column) -> tuple[int, str, float]:

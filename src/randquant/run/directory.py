@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from randquant import __version__
-from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder
+from randquant.encoder import Encoder, ForeignEncoder, OwnEncoder
 from randquant.errors import UserError
 from randquant.run import states, weights
 from randquant.run.files import read, replace, replace_json, writing
@@ -122,6 +123,22 @@ class Run:
         lines = [json.dumps(line) + "\n" for line in self.metrics() if line.get("step", 0) <= step]
         replace(self.path / "metrics.jsonl", lambda file: file.write("".join(lines).encode()))
 
+    def discard(self, *, whole: bool) -> None:
+        """Take back what `create` has made, if nothing was logged or saved since.
+
+        Args:
+            whole: the directory itself was made too.
+        """
+        saved = self.has_state() or (self.path / "encoder.safetensors").exists()
+        if saved or self.metrics():
+            return
+        for logger in ("tensorboard", "wandb"):
+            shutil.rmtree(self.path / logger, ignore_errors=True)
+        for name in ("config.json", "metrics.jsonl"):
+            (self.path / name).unlink(missing_ok=True)
+        if whole and not any(self.path.iterdir()):
+            self.path.rmdir()
+
     def save_encoder(self, encoder: Encoder) -> None:
         """Write encoder.json and encoder.safetensors; a user's own module keeps its own names in the latter.
 
@@ -131,7 +148,7 @@ class Run:
         weights.save(self.path, encoder)
 
     @overload
-    def encoder(self) -> DomainAgnosticTransformer: ...
+    def encoder(self) -> OwnEncoder: ...
     @overload
     def encoder(self, module: nn.Module) -> ForeignEncoder: ...
     def encoder(self, module: nn.Module | None = None) -> Encoder:

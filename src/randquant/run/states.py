@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from randquant import __version__
 from randquant.errors import UserError
 from randquant.run.files import UNREADABLE, flush_folder, replace, writing
+from randquant.run.fit import misfit
 
 FORMAT = 1
 _log = logging.getLogger(__name__)
@@ -51,11 +53,9 @@ def save(folder: Path, state: dict[str, Any], step: int, keep: int) -> None:
 def restore(folder: Path, parts: dict[str, Any], values: Sequence[str]) -> list[Any]:
     """Fill parts (modules, optimizers) from the newest state that can be read, and return the values of those names.
 
-    A state that turns out not to fit while a part is being filled does no harm: the next one fills all of every part
-    again, and where there is none, nothing is trained.
-
     Raises:
-        UserError: no state can be read, or the newest was written by another version of randquant.
+        UserError: no state can be read; or the newest that can is whole and does not fit the parts, which are others
+            than those that were saved, or was written by another version of randquant.
     """
     states = list(find(folder).values())
     if not states:
@@ -66,7 +66,7 @@ def restore(folder: Path, parts: dict[str, Any], values: Sequence[str]) -> list[
             found = [state[name] for name in values]
             filled = {name: state[name] for name in parts}
             for name, part in parts.items():
-                part.load_state_dict(filled[name])
+                _fill(part, filled[name], f"run: {path} does not fit the {name}")
             return found
         except UserError:
             raise
@@ -80,6 +80,22 @@ def restore(folder: Path, parts: dict[str, Any], values: Sequence[str]) -> list[
                 f"{path.name} cannot be read ({type(error).__name__}), so the training goes back to {before.name}"
             )
     raise AssertionError("the last state returns or raises")
+
+
+def _fill(part: Any, state: dict[str, Any], misfits: str) -> None:
+    """Load a part's state, which was read whole: where it does not fit, the part is another one.
+
+    Raises:
+        UserError: it does not; the text begins with `misfits`.
+    """
+    told = misfit(state, part.state_dict()) if isinstance(part, nn.Module) else None
+    try:
+        if told is None:
+            part.load_state_dict(state)
+    except ValueError as error:  # an optimizer, of other parameters
+        told = str(error)
+    if told is not None:
+        raise UserError(f"{misfits}: {told}; go on with what the run was started with")
 
 
 def check_version(made_by: str, path: Path) -> None:

@@ -10,20 +10,21 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder
+from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, OwnEncoder, make_encoder
 from randquant.errors import UserError
 from randquant.run.files import read, replace, replace_json
+from randquant.run.fit import misfit
 from randquant.settings import EncoderSettings
 from randquant.spec import Spec
 
 
 def save(folder: Path, encoder: Encoder) -> None:
-    """Write both files; of a user's own module, the weights have the names that they have in that module.
+    """Write both files; of a vision model and a user's own module, the weights have the names of that model.
 
     Raises:
         UserError: the folder cannot be written, or the module keeps more than tensors.
     """
-    module = encoder.module if isinstance(encoder, ForeignEncoder) else encoder
+    module = _holder(encoder)
     weights = {}
     for name, value in module.state_dict().items():
         if not isinstance(value, Tensor):
@@ -41,8 +42,8 @@ def save(folder: Path, encoder: Encoder) -> None:
     replace(folder / "encoder.safetensors", lambda file: file.write(safetensors.torch.save(weights)))
 
 
-def load(folder: Path) -> DomainAgnosticTransformer:
-    """The transformer whose weights are there, on the CPU and in eval mode.
+def load(folder: Path) -> OwnEncoder:
+    """The transformer or vision model whose weights are there, on the CPU and in eval mode.
 
     Raises:
         UserError: a file is missing or damaged, or the weights are those of a user's own module.
@@ -53,7 +54,8 @@ def load(folder: Path) -> DomainAgnosticTransformer:
             f"run: {folder} holds the weights of a module of your own, {encoder.name}; make one and give it: "
             "Run.encoder(module)"
         )
-    encoder.load_state_dict(_weights(folder, encoder), assign=True)
+    module = _holder(encoder)
+    module.load_state_dict(_weights(folder, module), assign=True)
     return encoder.eval()
 
 
@@ -79,37 +81,39 @@ class _Foreign(NamedTuple):
     width: int
 
 
-def _rebuild(folder: Path) -> DomainAgnosticTransformer | _Foreign:
-    """What encoder.json stands for: a transformer without its weights yet, or what is known of a user's own module."""
+def _holder(encoder: Encoder) -> nn.Module:
+    """The module whose weights are kept, under its own names."""
+    return encoder if isinstance(encoder, DomainAgnosticTransformer) else encoder.module
 
-    def parse(path: Path) -> DomainAgnosticTransformer | _Foreign:
+
+def _rebuild(folder: Path) -> OwnEncoder | _Foreign:
+    """What encoder.json stands for: an encoder without its weights yet, or what is known of a user's own module."""
+
+    def parse(path: Path) -> tuple[Spec, EncoderSettings] | _Foreign:
         recipe = json.loads(path.read_text())
         spec = Spec.from_dict(recipe["spec"])
         if "module" in recipe:
             return _Foreign(recipe["module"], spec, int(recipe["width"]))
-        with torch.device("meta"):  # the weights come from the other file: draw none
-            return DomainAgnosticTransformer(spec, EncoderSettings.from_dict(recipe["settings"]))
+        return spec, EncoderSettings.from_dict(recipe["settings"])
 
-    return read(folder / "encoder.json", parse)
+    found = read(folder / "encoder.json", parse)
+    if isinstance(found, _Foreign):
+        return found
+    spec, settings = found
+    if settings.backbone:  # built in full, for some models of timm hold tensors that are in no state
+        return make_encoder(spec, settings, seed=0)
+    with torch.device("meta"):  # the weights come from the other file: draw none
+        return DomainAgnosticTransformer(spec, settings)
 
 
 def _weights(folder: Path, module: nn.Module) -> dict[str, Tensor]:
     """What encoder.safetensors holds, which has the names and shapes that the module needs."""
     path = folder / "encoder.safetensors"
     weights = read(path, lambda path: safetensors.torch.load(path.read_bytes()))
-    there = {key: tuple(value.shape) for key, value in weights.items()}
-    here = {key: tuple(value.shape) for key, value in module.state_dict().items()}
-    for key in [*there, *here]:
-        if there.get(key) != here.get(key):
-            raise UserError(
-                f"run: {path} does not fit {_name(module)}: it has {_told(key, there)}, the module {_told(key, here)}"
-            )
+    if told := misfit(weights, module.state_dict()):
+        raise UserError(f"run: {path} does not fit {_name(module)}: {told}")
     return weights
 
 
 def _name(module: nn.Module) -> str:
     return f"{type(module).__module__}.{type(module).__qualname__}"
-
-
-def _told(key: str, shapes: dict[str, tuple[int, ...]]) -> str:
-    return f"{key} of shape {shapes[key]}" if key in shapes else f"no {key}"

@@ -9,6 +9,7 @@ from randquant.settings.choices import (
     Precision,
     Protocol,
     Schedule,
+    Submit,
     Suite,
 )
 from randquant.settings.choose import ChooseSettings
@@ -21,7 +22,9 @@ from randquant.settings.pretrain import DABS, WITHOUT_EFFECT, PretrainSettings, 
 from randquant.settings.probe import ProbeSettings
 from randquant.settings.quickstart import QuickstartSettings
 from randquant.settings.reading import ReadingSettings
+from randquant.settings.recipe import RecipeSettings
 from randquant.settings.report import ReportSettings
+from randquant.settings.supervise import SuperviseSettings
 
 __all__ = [
     "EncoderSettings",
@@ -35,14 +38,17 @@ __all__ = [
     "DataSettings",
     "FinetuneSettings",
     "EmbedSettings",
+    "SuperviseSettings",
     "QuickstartSettings",
     "BenchSettings",
     "ChooseSettings",
+    "RecipeSettings",
     "ReportSettings",
     "ReadingSettings",
     "Device",
     "Precision",
     "Protocol",
     "Schedule",
+    "Submit",
     "Suite",
 ]

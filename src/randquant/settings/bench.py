@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from randquant.settings.choices import Device, Precision, Suite, check_least, check_shard
+from randquant.errors import UserError
+from randquant.settings.choices import Device, Precision, Submit, Suite, check_choices, check_least, check_shard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,19 @@ class BenchSettings:
     """Cells at a time; each has one thread of its own where there are several."""
     shard: str = "1/1"
     """2/5 does the second fifth of the cells; machines that share the folder each do one."""
+    submit: Submit = "no"
+    """no: all is done in this process; local: in processes of their own; slurm: in jobs of a SLURM array, through
+    submitit. This process waits for them and then reports; docs/cluster.md."""
+    jobs: int = 4
+    """How many jobs --submit divides the cells among."""
+    job_minutes: int = 1440
+    """How long a job may take; one that reaches it is put back into the queue and goes on, up to three times."""
+    job_cpus: int = 2
+    """Processors of a job, and the threads that it uses."""
+    job_gpus: int = 0
+    """GPUs of a job; more than 1 is of no use."""
+    job_partition: str = ""
+    """SLURM's partition for the jobs; by default the cluster's own choice."""
     dabs_faithful: bool = False
     """Keep the errors of the DABS benchmark's own code in the data sets, where published figures depend on them."""
     device: Device = "auto"
@@ -50,9 +64,15 @@ class BenchSettings:
     """No progress."""
 
     def __post_init__(self) -> None:
+        check_choices(self)
         check_least("seed", self.seed, 0)
         check_least("seeds", self.seeds, 1)
         check_least("steps", self.steps, 0)
         check_least("draws", self.draws, 0)
         check_least("processes", self.processes, 1)
         check_shard(self.shard)
+        for name in ("jobs", "job_minutes", "job_cpus"):
+            check_least(name, getattr(self, name), 1)
+        check_least("job_gpus", self.job_gpus, 0)
+        if self.submit != "no" and self.shard != "1/1":
+            raise UserError(f"shard: got {self.shard!r} with --submit, which divides the cells itself; use --jobs")

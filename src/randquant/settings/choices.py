@@ -7,6 +7,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 from randquant.errors import UserError
 
 Pooling = Literal["masked", "all"]
+Stem = Literal["published", "small"]
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["32", "bf16", "16"]
 Schedule = Literal["constant", "cosine"]
@@ -23,7 +24,10 @@ Logger = Literal["tensorboard", "wandb"]
 Protocol = Literal["default", "dabs"]
 Level = Literal["sample", "token"]
 Suite = Literal["mini", "dabs"]
+Submit = Literal["no", "local", "slurm"]
 DataAction = Literal["list", "info", "get", "check", "pack"]
+RecipeAction = Literal["list", "show", "run"]
+Scale = Literal["full", "tiny"]
 
 
 def check_least(name: str, value: int, least: int) -> None:

@@ -1,4 +1,4 @@
-"""The sizes of an encoder."""
+"""What an encoder is: the sizes of the domain-agnostic transformer, or the name of a vision model."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from randquant.errors import UserError
-from randquant.settings.choices import Pooling, check_choices, check_least
+from randquant.settings.choices import Pooling, Stem, check_choices, check_least
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderSettings:
-    """The sizes of the domain-agnostic transformer."""
+    """The sizes of the domain-agnostic transformer, or the name of a vision model instead of it."""
 
     width: int = 96
     """Numbers in a feature, and in every token."""
@@ -29,6 +29,12 @@ class EncoderSettings:
     """masked: padding is neither attended to nor averaged; all: it is both, as in the DABS benchmark."""
     final_norm: bool = True
     """End with a LayerNorm; the DABS benchmark has none."""
+    backbone: str = ""
+    """A vision model of torchvision or timm, such as resnet50, in the place of the transformer and its sizes."""
+    stem: Stem = "published"
+    """small, for images of 32x32: a ResNet's first convolution is 3x3 and keeps the size, with no pooling after it."""
+    zero_init_residual: bool = False
+    """A ResNet's residual blocks start as the identity: the last normalisation of each has a scale of 0."""
 
     def __post_init__(self) -> None:
         check_choices(self)
@@ -36,6 +42,8 @@ class EncoderSettings:
             check_least(name, getattr(self, name), 1)
         if not 0 <= self.dropout < 1:
             raise UserError(f"dropout: got {self.dropout}, must be at least 0 and below 1")
+        if not self.backbone and (self.stem != "published" or self.zero_init_residual):
+            raise UserError("backbone: got none, but stem and zero_init_residual are for one, such as resnet18")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""

@@ -17,10 +17,11 @@ from randquant.settings.choices import (
     check_choices,
     check_least,
 )
+from randquant.settings.picture import PictureSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class MethodSettings:
+class MethodSettings(PictureSettings):
     """What the self-supervised methods and their partners may be told; each reads what concerns it."""
 
     bins: int = 8
@@ -57,6 +58,7 @@ class MethodSettings:
     """mocov3 and byol: how much of the momentum encoder a step keeps at first; it rises to 1 as half a cosine."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_choices(self)
         for name in ("bins", "projection", "hidden"):
             check_least(name, getattr(self, name), 1)

@@ -26,7 +26,7 @@ from randquant.settings.method import MethodSettings
 from randquant.settings.reading import ReadingSettings
 
 WITHOUT_EFFECT = (  # on the trained encoder
-    "out", "workers", "log_every", "watch_every", "save_every", "save_minutes", "keep", "monitor", "logger",
+    "out", "workers", "log_every", "watch_every", "save_every", "save_minutes", "keep", "monitors", "logger",
     "resume", "quiet",
 )  # fmt: skip
 
@@ -71,6 +71,8 @@ class PretrainSettings:
     """After the warm-up: constant, or half a cosine down to 0."""
     warmup: float = 0.1
     """Share of the steps in which the learning rate rises from 0 to its peak."""
+    rate_every: int = 1
+    """Steps between changes of the learning rate: 1, or those of an epoch for recipes whose rate changes once in it."""
     reading: ReadingSettings = field(default_factory=ReadingSettings)
     """How a path is read."""
     holdout: float = 0.0
@@ -88,7 +90,7 @@ class PretrainSettings:
     """Compile the encoder's blocks, which takes a minute and needs a C++ compiler."""
     workers: int = 2
     """Processes that read samples from files; data in memory needs none."""
-    monitor: Annotated[tuple[str, ...], arg(aliases=["--eval"])] = ()
+    monitors: Annotated[tuple[str, ...], arg(aliases=["--eval"])] = ()
     """Labelled data sets on which neighbours and a linear head are tried while the encoder trains: of the catalogue, or
     NAME=PATH, whose labels are in the column that --label names."""
     logger: tuple[Logger, ...] = ()
@@ -114,7 +116,7 @@ class PretrainSettings:
         if self.batch != 0:
             check_least("batch", self.batch, 2)
         check_least("workers", self.workers, 0)
-        for name in ("steps", "accumulate", "log_every", "watch_every", "save_every", "keep"):
+        for name in ("steps", "accumulate", "rate_every", "log_every", "watch_every", "save_every", "keep"):
             check_least(name, getattr(self, name), 1)
         if not 0 <= self.holdout < 1:
             raise UserError(f"holdout: got {self.holdout}, must be a share of the samples, at least 0 and below 1")
@@ -147,7 +149,7 @@ class PretrainSettings:
         plain["encoder"] = EncoderSettings(**plain["encoder"])
         plain["reading"] = ReadingSettings.from_dict(plain.get("reading", {}))
         plain["method_details"] = MethodSettings(**plain["method_details"])
-        plain |= {name: tuple(plain[name]) for name in ("monitor", "logger")}  # JSON gives lists
+        plain |= {name: tuple(plain[name]) for name in ("monitors", "logger")}  # JSON gives lists
         return cls(**plain)
 
 

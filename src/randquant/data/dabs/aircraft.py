@@ -60,7 +60,7 @@ ENTRIES = (
         folder="aircraft",
         layout="fgvc-aircraft-2013b/data/{images_variant_{trainval,test}.txt, images_box.txt, images/*.jpg}",
         size="2.75 GB",
-        licence="free, no registration; research only",
+        licence="free; research only",
         sources=(
             Source(
                 "https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/archives/fgvc-aircraft-2013b.tar.gz",

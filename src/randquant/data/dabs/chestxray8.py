@@ -75,7 +75,7 @@ ENTRIES = (
         folder="chestxray8",
         layout="Data_Entry_2017.csv (or metadata.csv, as the benchmark calls it) and images/*.png",
         size="42 GB",
-        licence="free, no registration",
+        licence="free",
         obtain="from the NIH Clinical Center, nihcc.app.box.com; unpack the twelve archives of pictures, which all "
         "go into images/, and put the table Data_Entry_2017.csv beside it",
         metric="auroc_macro",

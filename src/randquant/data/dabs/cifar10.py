@@ -59,7 +59,7 @@ ENTRIES = (
         folder="cifar10",
         layout="cifar-10-batches-py/{data_batch_1 … data_batch_5, test_batch, batches.meta}",
         size="170 MB",
-        licence="free, no registration",
+        licence="free",
         sources=(
             Source("https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz", md5="c58f30108f718f92721af3b95e74349a"),
         ),

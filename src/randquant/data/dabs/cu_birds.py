@@ -51,7 +51,7 @@ ENTRIES = (
         folder="cu_birds",
         layout="CUB_200_2011/{classes.txt, images.txt, image_class_labels.txt, train_test_split.txt, images/}",
         size="1.1 GB",
-        licence="free, no registration; research only",
+        licence="free; research only",
         sources=(
             Source(
                 "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz",

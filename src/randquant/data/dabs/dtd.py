@@ -46,7 +46,7 @@ ENTRIES = (
         folder="dtd",
         layout="dtd/{labels/{train1.txt, val1.txt, test1.txt}, images/<texture>/*.jpg}",
         size="600 MB",
-        licence="free, no registration; research only",
+        licence="free; research only",
         sources=(
             Source(
                 "https://www.robots.ox.ac.uk/~vgg/data/dtd/download/dtd-r1.0.1.tar.gz",

@@ -57,9 +57,10 @@ ENTRIES = tuple(
         read=read,
         folder="fluent",
         layout=f"{_FOLDER}/{{data/{{train,valid,test}}_data.csv, wavs/speakers/<speaker>/*.wav}}",
-        size="30,043 clips",
-        licence="registration; academic research only",
-        obtain="from fluent.ai by its form, or from a copy of it; the published direct address is gone",
+        size="30k clips",
+        licence="registration; academic only",
+        obtain="from fluent.ai by its form, or from a copy of the original clips (some hold recoded ones); the "
+        "published direct address is presumed dead",
         differences=(PADDING, ENDS),
     )
     for column in _CLASSES

@@ -22,6 +22,7 @@ _INFERENCE = ("entailment", "neutral", "contradiction")  # in the order of the l
 @dataclass(frozen=True)
 class _Task:
     title: str
+    rows: str  # in both parts
     columns: tuple[str, ...]
     target: Target = _BINARY
     metric: Metric = "accuracy"
@@ -30,20 +31,20 @@ class _Task:
 
 
 _TASKS = {
-    "cola": _Task("COLA", ("sentence",), metric="pearson"),
+    "cola": _Task("COLA", "9.6k", ("sentence",), metric="pearson"),
     "mnli_matched": _Task(
-        "MNLI_Matched", ("premise", "hypothesis"), Target("class", 3), train="mnli", classes=_INFERENCE
+        "MNLI_Matched", "403k", ("premise", "hypothesis"), Target("class", 3), train="mnli", classes=_INFERENCE
     ),
     "mnli_mismatched": _Task(
-        "MNLI_Mismatched", ("premise", "hypothesis"), Target("class", 3), train="mnli", classes=_INFERENCE
+        "MNLI_Mismatched", "403k", ("premise", "hypothesis"), Target("class", 3), train="mnli", classes=_INFERENCE
     ),
-    "mrpc": _Task("MRPC", ("sentence1", "sentence2")),
-    "qnli": _Task("QNLI", ("question", "sentence")),
-    "qqp": _Task("QQP", ("question1", "question2")),
-    "rte": _Task("RTE", ("sentence1", "sentence2")),
-    "sst2": _Task("SST2", ("sentence",)),
-    "stsb": _Task("STSB", ("sentence1", "sentence2"), _SCORE, "spearman"),
-    "wnli": _Task("WNLI", ("sentence1", "sentence2")),
+    "mrpc": _Task("MRPC", "4.1k", ("sentence1", "sentence2")),
+    "qnli": _Task("QNLI", "110k", ("question", "sentence")),
+    "qqp": _Task("QQP", "404k", ("question1", "question2")),
+    "rte": _Task("RTE", "2.8k", ("sentence1", "sentence2")),
+    "sst2": _Task("SST2", "68k", ("sentence",)),
+    "stsb": _Task("STSB", "7.2k", ("sentence1", "sentence2"), _SCORE, "spearman"),
+    "wnli": _Task("WNLI", "0.7k", ("sentence1", "sentence2")),
 }
 
 
@@ -68,7 +69,8 @@ ENTRIES = tuple(
         read=read,
         folder="glue",
         layout=f"{task.train or name}/train-*-of-*.parquet and {name}/validation-*-of-*.parquet",
-        licence="free, no registration; the terms of the task's authors",
+        size=f"{task.rows} rows",
+        licence="free; its authors' terms",
         obtain="from huggingface.co/datasets/nyu-mll/glue: "
         + (f"the folders {task.train} and {name}" if task.train else f"the folder {name}"),
         needs=("bert-base-uncased",),

@@ -70,7 +70,7 @@ ENTRIES = (
         folder="google_speech",
         layout="validation_list.txt, testing_list.txt and <word>/<speaker>_nohash_<number>.wav",
         size="2.3 GB",
-        licence="CC BY 4.0, no registration",
+        licence="CC BY 4.0",
         obtain="from download.tensorflow.org/data/speech_commands_v0.02.tar.gz; unpack it in this folder",
         differences=(
             "Clips of the official test list are for testing only, and each clip stands once; in the benchmark all of "

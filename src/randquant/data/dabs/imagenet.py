@@ -55,7 +55,7 @@ ENTRIES = (
         read=read,
         folder="imagenet",
         layout="train/<class>/*.JPEG and validation/<class>/*.JPEG (val does as well)",
-        size="138 GB and 6.3 GB",
+        size="144 GB",
         licence="registration; research only",
         obtain="from image-net.org; unpack the archive of each class into a folder of its name, and sort the "
         "validation photographs into such folders (torchvision.datasets.ImageNet does both)",

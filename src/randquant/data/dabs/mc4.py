@@ -148,7 +148,8 @@ ENTRIES = (
         folder="mc4",
         layout="multilingual/c4-<language>{,-validation}.tfrecord-<number>-of-<numbers>.json.gz, of en, fr, de, zh, "
         "es, ja and ko, from number 00000 on",
-        licence="ODC-BY, no registration",
+        size="13M texts",
+        licence="ODC-BY",
         obtain="from huggingface.co/datasets/allenai/c4: of the folder multilingual, the first files of each language, "
         "as many as hold 1,828,572 documents, and its first validation file; fewer make a smaller set",
         needs=("xlm-roberta-base",),

@@ -66,8 +66,8 @@ ENTRIES = (
         read=read,
         folder="mscoco",
         layout="train2017/*.jpg, val2017/*.jpg and annotations/{instances,captions}_{train,val}2017.json",
-        size="18 GB, 1 GB and 241 MB",
-        licence="free, no registration; the terms of Flickr",
+        size="19 GB",
+        licence="free; the terms of Flickr",
         obtain="from images.cocodataset.org: zips/train2017.zip, zips/val2017.zip and "
         "annotations/annotations_trainval2017.zip; unpack all here",
         needs=("bert-base-uncased",),

@@ -39,8 +39,10 @@ ENTRIES = tuple(
         read=read,
         folder="paws-x",
         layout=f"{language}/{{train-*-of-*.parquet, validation-*-of-*.parquet}}",
-        licence="free, no registration",
-        obtain=f"from huggingface.co/datasets/google-research-datasets/paws-x: the folder {language}",
+        size="51k pairs",
+        licence="free",
+        obtain=f"from huggingface.co/datasets/google-research-datasets/paws-x: the folder {language}, "
+        "once as Parquet files; it was not checked that they lie there as such",
         needs=("xlm-roberta-base",),
         batch=128,
         differences=(

@@ -88,7 +88,7 @@ ENTRIES = (
         folder="traffic_sign",
         layout="GTSRB/Final_Training/Images/{00000 … 00042}/<track>_<frame>.ppm",
         size="263 MB",
-        licence="free, no registration",
+        licence="free",
         sources=(
             Source(
                 "https://sid.erda.dk/public/archives/daaeac0d7ce1152aea9b61d9f1e19370/GTSRB_Final_Training_Images.zip",

@@ -127,8 +127,8 @@ ENTRIES = (
         folder="vqa",
         layout="{train2014,val2014}/*.jpg, mscoco_{train,val}2014_annotations.json and "
         "MultipleChoice_mscoco_{train,val}2014_questions.json",
-        size="13 GB and 6 GB",
-        licence="free, no registration; the terms of Flickr",
+        size="19 GB",
+        licence="free; the terms of Flickr",
         obtain="from images.cocodataset.org: zips/train2014.zip and zips/val2014.zip, and from visualqa.org, version "
         "1.0: the annotations and questions of both parts; unpack all here",
         needs=("bert-base-uncased",),

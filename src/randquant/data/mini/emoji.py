@@ -110,7 +110,7 @@ ENTRIES = (
         folder="mini/emoji",
         layout=f"{_LIST}, {_NAMES} and {_DRAWINGS}/*.png",
         size="81 MB",
-        licence="Apache 2.0 (drawings), MIT (lists)",
+        licence="Apache 2.0, MIT (lists)",
         packages=(
             Package(
                 client="npm",

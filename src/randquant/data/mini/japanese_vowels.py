@@ -73,7 +73,7 @@ ENTRIES = (
         folder="mini/japanese_vowels",
         layout=f"{_FOLDER}/JapaneseVowels_{{TRAIN, TEST}}.ts",
         size="6 MB",
-        licence="BSD 3-Clause, as the package",
+        licence="BSD 3-Clause (package)",
         packages=(
             Package(
                 client="pip",

@@ -123,7 +123,7 @@ ENTRIES = (
         roles=("mini",),
         read=read,
         synthetic=True,
-        size="none; made up when it is opened",
+        size="none",
         licence="none needed",
         batch=128,
     ),

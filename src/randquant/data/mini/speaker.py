@@ -7,7 +7,8 @@ speaks English and Spanish. Only prompts that all five packages have are taken, 
 that what is said tells nothing. A prompt is one group in all languages; every fifth is for testing, in the order of
 their names.
 
-Source: the core sounds of the Asterisk project; voices of A. Smith, J. Wallack, C. Flora and ivrvoice.ru.
+Source: the core sounds of the Asterisk project; voices of A. Smith, J. Wallack, C. Flora and ivrvoice.ru. English,
+Spanish and French are under CC BY-SA 3.0, Italian and Russian under CC BY 3.0.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ ENTRIES = (
         folder="mini/speaker",
         layout=f"{_FOLDER}/{{{', '.join(_VOICES)}}}/**/*.wav",
         size="98 MB",
-        licence="CC BY-SA 3.0 (English, Spanish, French), CC BY 3.0 (Italian, Russian)",
+        licence="CC BY-SA 3.0, CC BY 3.0",
         packages=(
             _package("en", "2be3ea287d83299d143815fa804f11179a75b7affd4a758b98b55f5afc18a35d"),
             _package("es", "9283a09a6d56fccdcc2bcfe86c48f0f844289cfbd46a3184d8785a6f7f569903"),

@@ -18,7 +18,7 @@ from randquant.spec import Grid
 
 Raw = NDArray[Any] | Sequence[NDArray[Any]]  # [B, C, *size], or B times [C, *size] whose sizes may differ
 _CHUNK = 1 << 22  # values looked at together
-_LOOKED = 1 << 28  # values that are looked at for scale, of larger data evenly spaced samples
+_LOOKED = 1 << 26  # values that are looked at for scale, of larger data evenly spaced samples
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,291 @@
+"""Nothing in; out: the benchmark's head on features extracted once beside encoding in each epoch, in one table."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import tyro
+from page import machine
+from paired import Ratio, ratio_of
+from scipy.stats import t as student
+from table import markdown
+from torch import nn
+
+from randquant import process
+from randquant.data import Batch, Dataset, open_data
+from randquant.encoder import make_encoder
+from randquant.pretrain import pretrain
+from randquant.probe import extract
+from randquant.probe.benchmark import DECAY, EPOCHS, RATE, loss_of, score_benchmark
+from randquant.probe.features import targets_of
+from randquant.probe.metrics import METRICS
+from randquant.quantize.draw import Draws, torch_seed
+from randquant.settings import BENCHMARK_ENCODER, MethodSettings
+
+TASKS = ("digits", "japanese_vowels", "watch")  # images, speech and sensors; small enough to be encoded 100 times
+_BAR = 20
+_SAVED = "--markdown docs/benchmarks-probe.md"
+_PAGE = """\
+# Benchmark of the probe
+
+Made by `{command}`.
+
+{machine}
+
+{table}
+
+- Both train the head of `--protocol dabs`: one linear layer, AdamW at a constant 1e-4, {epochs} epochs, batches of 64,
+  from the same first weights and in the same order, and score it on the same test part, encoded once.
+- Once: each training sample is encoded once, without dropout. This is what `randquant probe --protocol dabs` does.
+- Each epoch: each training sample is encoded anew in each epoch, with the encoder's dropout on, as the benchmark's own
+  code does. That code also encodes the test part in each epoch, which is not counted here.
+- The encoder is the benchmark's with {depth} of its 12 blocks (width 256, dropout 0.1), {trained}, another
+  for each of {seeds} seeds. More blocks only make encoding a larger part of the time.
+- At most {rows} training and {rows} test samples a task, evenly spaced in each part.
+- Seconds are medians over seeds; the ratio is the median over seeds of each seed's own, with its 95 % interval by
+  resampling them. Accuracies are means over seeds, times 100; the difference is paired by seed, with the 95 % interval
+  of its mean (Student's t). The same: that interval holds 0.
+- Before anything is timed, both ways are compared with dropout off: they must reach the same score.{judged}
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Compare the benchmark's head on features extracted once with encoding anew in each epoch."""
+
+    markdown: Path | None = None
+    """Write the page to this file too."""
+    quick: bool = False
+    """Few and small steps: shows that all works, judges nothing."""
+    threads: int = 1
+    """How many the process may use."""
+    seeds: int = 5
+    """Encoders a task."""
+    tasks: tuple[str, ...] = TASKS
+    """Tasks of the mini suite."""
+    rows: int = 128
+    """Samples of each part, at most."""
+    depth: int = 2
+    """Blocks of the encoder; the benchmark has 12."""
+    steps: int = 0
+    """Steps of rq that train the encoder; 0 leaves it as it was drawn."""
+
+
+class Size(NamedTuple):
+    """How much is done."""
+
+    depth: int
+    steps: int
+    rows: int
+    epochs: int
+
+
+class Pair(NamedTuple):
+    """Seconds and accuracies of one encoder: features extracted once, and in each epoch."""
+
+    once_seconds: float
+    anew_seconds: float
+    once: float
+    anew: float
+
+
+def main(options: Options) -> int:
+    """The exit status: 0, or 1 where a bar is missed."""
+    if options.markdown and not options.markdown.absolute().parent.is_dir():
+        sys.exit(f"probe_once.py: error: --markdown: there is no folder {options.markdown.parent}; make it first")
+    torch.set_num_threads(options.threads)
+    process.keep_memory()
+    size = Size(1, 2, 40, 3) if options.quick else Size(options.depth, options.steps, options.rows, EPOCHS)
+    measured = {task: list(pairs(task, size, options.seeds)) for task in options.tasks}
+    text = page(measured, size, options)
+    sys.stdout.write(text)
+    if options.markdown:
+        options.markdown.write_text(text, encoding="utf-8")
+    return 0 if options.quick or all(met(some) for some in measured.values()) else 1
+
+
+def pairs(task: str, size: Size, seeds: int) -> Iterator[Pair]:
+    """An encoder a seed, measured both ways."""
+    dataset = smaller(open_data(task), size.rows)
+    for seed in range(seeds):
+        encoder = trained(dataset, size, seed)
+        check(encoder, dataset, seed)
+
+        def once(encoder: nn.Module = encoder, seed: int = seed) -> float:
+            return score_once(encoder, dataset, seed, size.epochs)
+
+        def anew(encoder: nn.Module = encoder, seed: int = seed) -> float:
+            return score_anew(encoder, dataset, seed, size.epochs)
+
+        (fast, first), (slow, second) = timed(once), timed(anew)
+        sys.stderr.write(f"{task}, seed {seed}: once {fast:.2f} s {first:.4f}, each epoch {slow:.1f} s {second:.4f}\n")
+        yield Pair(fast, slow, first, second)
+
+
+def smaller(dataset: Dataset, rows: int) -> Dataset:
+    """Some samples of each part, evenly spaced, in batches of the benchmark's size."""
+    parts = {}
+    for part in ("train", "test"):
+        held = dataset.held(part)
+        places = torch.linspace(0, len(held.ids) - 1, min(rows, len(held.ids))).round().long()
+        parts[part] = held.take(places)
+    return dataclasses.replace(dataset, parts=parts, batch=64)
+
+
+def trained(dataset: Dataset, size: Size, seed: int) -> nn.Module:
+    """The benchmark's encoder with fewer blocks, after some steps, or as it was drawn."""
+    sizes = dataclasses.replace(BENCHMARK_ENCODER, depth=size.depth)
+    if not size.steps:
+        return make_encoder(dataset.spec, sizes, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        run = pretrain(
+            dataset,
+            method="rq",
+            out=Path(folder) / "run",
+            steps=size.steps,
+            batch=min(64, len(dataset.parts["train"].ids)),
+            seed=seed,
+            encoder=sizes,
+            method_details=MethodSettings(temperature=0.2, projection=128),
+            device="cpu",
+            quiet=True,
+        )
+        return run.encoder()
+
+
+def score_once(encoder: nn.Module, dataset: Dataset, seed: int, epochs: int) -> float:
+    """What `--protocol dabs` does: each sample is encoded once."""
+    train, test = dataset.held("train"), dataset.held("test")
+    target = dataset.spec.target
+    assert target is not None
+    (score,) = score_benchmark(
+        extract(encoder, train), targets_of(train, target.kind), extract(encoder, test), targets_of(test, target.kind),
+        target=target, metric=dataset.metric, batch=dataset.batch, seed=seed, epochs=epochs,
+    )  # fmt: skip
+    return score.value
+
+
+def score_anew(encoder: nn.Module, dataset: Dataset, seed: int, epochs: int, *, dropout: bool = True) -> float:
+    """What the benchmark's code does: the training part is encoded anew in each epoch, with dropout on."""
+    train, test = dataset.held("train"), dataset.held("test")
+    target = dataset.spec.target
+    assert target is not None
+    assert train.target is not None
+    head = first_head(encoder, dataset, seed)
+    optimizer = torch.optim.AdamW(head.parameters(), lr=RATE, weight_decay=DECAY)
+    ids = torch.arange(len(train.ids))
+    batch = min(dataset.batch, len(ids))
+    encoder.train(dropout)
+    for epoch in range(epochs):
+        order = Draws(seed, epoch, ids).permutation("head")
+        for start in range(0, len(order) - batch + 1, batch):
+            some: Batch = train.take(order[start : start + batch])
+            assert some.target is not None
+            with torch.no_grad():
+                features = encoder(some.inputs)
+            loss_of(head(features), some.target, target).backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            optimizer.zero_grad()
+    encoder.eval()
+    with torch.inference_mode():
+        scores = head(torch.from_numpy(extract(encoder, test))).double().numpy()
+    return METRICS[dataset.metric](scores, targets_of(test, target.kind))
+
+
+def first_head(encoder: nn.Module, dataset: Dataset, seed: int) -> nn.Linear:
+    """The head before its first step: the one that `score_benchmark` begins with."""
+    assert dataset.spec.target is not None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(torch_seed(seed, "head"))
+        return nn.Linear(BENCHMARK_ENCODER.width, dataset.spec.target.size)
+
+
+def check(encoder: nn.Module, dataset: Dataset, seed: int) -> None:
+    """Stop where the two ways differ in anything but dropout and when they encode."""
+    once, anew = score_once(encoder, dataset, seed, 2), score_anew(encoder, dataset, seed, 2, dropout=False)
+    if abs(once - anew) > 2.5 / len(dataset.parts["test"].ids):  # two samples that rounding may turn
+        sys.exit(f"probe_once.py: error: without dropout both ways must agree; {dataset.name}: {once} and {anew}")
+
+
+def timed(call: Callable[[], float]) -> tuple[float, float]:
+    """Seconds, and what was returned."""
+    start = time.perf_counter()
+    value = call()
+    return time.perf_counter() - start, value
+
+
+def speedup(some: list[Pair]) -> Ratio:
+    """How many times faster once is."""
+    return ratio_of([pair.anew_seconds / pair.once_seconds for pair in some])
+
+
+def difference(some: list[Pair]) -> tuple[float, float]:
+    """The mean of once less each epoch, and half its 95 % interval; infinite with one seed."""
+    gaps = [pair.once - pair.anew for pair in some]
+    if len(gaps) < 2:
+        return gaps[0], float("inf")
+    half = float(student.ppf(0.975, len(gaps) - 1)) * statistics.stdev(gaps) / len(gaps) ** 0.5
+    return statistics.fmean(gaps), half
+
+
+def met(some: list[Pair]) -> bool:
+    """Whether it is fast enough, and the result the same."""
+    gap, half = difference(some)
+    return speedup(some).value >= _BAR and abs(gap) <= half
+
+
+def said(options: Options) -> str:
+    """The words after the program's name."""
+    if options.quick:
+        return "--quick"
+    words = [_SAVED]
+    for field in dataclasses.fields(options):
+        value = getattr(options, field.name)
+        if field.name not in ("markdown", "quick") and value != field.default:
+            words.append(f"--{field.name} {' '.join(value) if isinstance(value, tuple) else value}")
+    return " ".join(words)
+
+
+def page(measured: dict[str, list[Pair]], size: Size, options: Options) -> str:
+    """All that a run has to say."""
+    header = ["", "once, s", "each epoch, s", f"ratio (bar: {_BAR})", "once", "each epoch", "difference", ""]
+    body = []
+    for task, some in measured.items():
+        once_seconds, anew_seconds, once, anew = zip(*some, strict=True)
+        gap, half = difference(some)
+        body.append(
+            [
+                task,
+                f"{statistics.median(once_seconds):.2f}",
+                f"{statistics.median(anew_seconds):.1f}",
+                str(speedup(some)),
+                f"{100 * statistics.fmean(once):.1f}",
+                f"{100 * statistics.fmean(anew):.1f}",
+                f"{100 * gap:+.2f} [{100 * (gap - half):+.2f}, {100 * (gap + half):+.2f}]",
+                "" if options.quick else "met" if met(some) else "**missed**",
+            ]
+        )
+    return _PAGE.format(
+        command=f"python benchmarks/probe_once.py {said(options)}",
+        machine=machine(options.threads),
+        table=markdown([header, *body]),
+        depth=size.depth,
+        trained=f"trained by `rq` for {size.steps} steps" if size.steps else "random as in its column None",
+        seeds=options.seeds,
+        rows=size.rows,
+        epochs=size.epochs,
+        judged=" The steps of a quick run are too few to be judged by." if options.quick else "",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(Options)))

@@ -1,0 +1,164 @@
+"""The name of a published experiment and where to run it in, the settings of that training out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from randquant.settings import EncoderSettings, MethodSettings, PretrainSettings, SuperviseSettings
+from randquant.settings.choices import Scale
+
+IMAGENET = 1_281_167  # training photographs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A named experiment.
+
+    Attributes:
+        name: as the command line takes it.
+        title: what it is, in one line.
+        kind: a self-supervised training, a supervised one, or a look at published weights.
+        method: of a self-supervised training, or what changes a supervised one's samples.
+        hardware: what the published figure was made on, or what this one needs.
+        batch: samples of a step, those of all processes together.
+        epochs: of the training.
+        warmup: epochs in which the learning rate rises.
+        expected: the published figure in per cent, or None where nobody has published one.
+        measure: what the figure is.
+        source: who published it.
+        chosen: what is not known about the original, and what is done here instead.
+        options: the settings that make it, but for steps and batch.
+    """
+
+    name: str
+    title: str
+    kind: Literal["pretrain", "supervise", "verify"] = "pretrain"
+    method: str = ""
+    hardware: str = "16 GPUs of 32 GB, 256 photographs each"
+    batch: int = 4096
+    epochs: int = 100
+    warmup: int = 10
+    side: int = 224
+    expected: float | None = None
+    measure: str = "linear probe, top-1, ImageNet"
+    source: str = ""
+    chosen: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def page(self) -> str:
+        """What `randquant recipe show` prints."""
+        expected = "no figure: nobody has published this row" if self.expected is None else f"{self.expected} %"
+        figure = "" if self.expected is None else f": {self.expected}"
+        command = f"recipe run {self.name} --data FOLDER --out DIR{' --weights FILE' * (self.kind == 'verify')}"
+        lines = [
+            f"{self.title[0].upper()}{self.title[1:]}, {self.epochs} epochs{figure}.",
+            "",
+            f"Command:  randquant {command}",
+            *([f"          torchrun --nnodes 2 --nproc-per-node 8 -m randquant {command}"] * (self.batch > 2048)),
+            f"Hardware: {self.hardware}",
+            f"Batch:    {self.batch}",
+            f"Schedule: {self.epochs} epochs{f', {self.warmup} of them warm-up' if self.warmup else ''}",
+            f"Views:    {self.method}" if self.method else "Views:    those of the published training",
+            f"Measure:  {self.measure}",
+            f"Expected: {expected}{f' (published: {self.source})' if self.expected is not None else ''}",
+            *(f"Chosen:   {one}" for one in self.chosen),
+            "",
+            "--scale tiny runs the same code on any small folder of photographs; only sizes are others.",
+        ]
+        return "\n".join(lines)
+
+    def pretraining(
+        self, data: str, out: Path, samples: int, *, scale: Scale = "full", seed: int = 0
+    ) -> PretrainSettings:
+        """The settings of the self-supervised training.
+
+        Args:
+            data, out: as the training's.
+            samples: how many there are to train on; an epoch is so many, less what fills no batch.
+            scale: tiny changes sizes alone: of images, model, heads, batch and training. The learning rate stays that
+                of the full batch.
+            seed: all random numbers follow from it.
+        """
+        size = SIZES[scale]
+        batch = min(self.batch, size.batch or self.batch, samples)
+        epochs = size.epochs or self.epochs
+        each = samples // batch
+        options = dict(self.options)
+        if options.pop("rate_changes_by_epoch", False):
+            options["rate_every"] = each
+        return PretrainSettings(
+            data=data,
+            out=out,
+            method=self.method,
+            steps=epochs * each,
+            batch=batch,
+            warmup=self.warmup / self.epochs,
+            seed=seed,
+            encoder=size.shrink(options.pop("encoder")),
+            method_details=size.shrink_heads(options.pop("method_details")),
+            precision="16" if scale == "full" else "32",
+            workers=size.workers,
+            **options,
+        )
+
+    def supervision(self, data: str, out: Path, *, scale: Scale = "full", seed: int = 0) -> SuperviseSettings:
+        """The settings of the supervised training; arguments as above."""
+        size = SIZES[scale]
+        options = dict(self.options)
+        epochs = size.labelled or self.epochs
+        return SuperviseSettings(
+            data=data,
+            out=out,
+            augment=self.method,
+            epochs=epochs,
+            rate_epochs=-(-epochs // 3),
+            batch=size.batch or self.batch,
+            side=size.side or self.side,
+            encoder=size.shrink(options.pop("encoder")),
+            seed=seed,
+            workers=size.workers,
+            **options,
+        )
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a scale changes; 0 and "" for what stays as it is.
+
+    Attributes:
+        side: pixels of an image's side.
+        backbone: the vision model.
+        batch, epochs: of the self-supervised training; the batch is that of others too.
+        labelled: epochs of supervised training, and of the linear probe.
+        hidden: the largest hidden width of heads.
+        workers: processes that read.
+    """
+
+    side: int = 0
+    backbone: str = ""
+    batch: int = 0
+    epochs: int = 0
+    labelled: int = 0
+    hidden: int = 0
+    workers: int = 16
+
+    def shrink(self, encoder: EncoderSettings) -> EncoderSettings:
+        """The encoder of this size."""
+        return replace(encoder, backbone=self.backbone or encoder.backbone)
+
+    def shrink_heads(self, details: MethodSettings) -> MethodSettings:
+        """The method with heads of this size."""
+        if not self.hidden:
+            return details
+        return replace(
+            details, hidden=min(self.hidden, details.hidden), projection=min(self.hidden // 2, details.projection)
+        )
+
+
+SIZES: dict[Scale, Size] = {
+    "full": Size(),
+    "tiny": Size(side=32, backbone="timm/test_resnet", batch=32, epochs=100, labelled=30, hidden=128, workers=0),
+}
