@@ -54,7 +54,7 @@ def test_labelled_sets_beside_the_unlabelled_one(tmp_path: Path, capfd: pytest.C
     assert [line["monitor"] for line in looks] == ["mine", "theirs"]
     capfd.readouterr()
     assert cli.main(["pretrain", "digits", "--out", str(tmp_path / "x"), "--eval", f"mine={path}"]) == 2
-    assert "monitor: got 'mine=" in capfd.readouterr().err
+    assert "monitors: got 'mine=" in capfd.readouterr().err
 
 
 def test_texts_are_quantized_in_their_embeddings(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

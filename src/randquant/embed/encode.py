@@ -27,9 +27,7 @@ class Block(NamedTuple):
     masked: Tensor | None
 
 
-def blocks(
-    encoder: DomainAgnosticTransformer, samples: Samples, *, batch: int, tokens: bool = False
-) -> Iterator[Block]:
+def blocks(encoder: Encoder, samples: Samples, *, batch: int, tokens: bool = False) -> Iterator[Block]:
     """The embeddings of all samples, in their order, from the encoder as it is used: no dropout, no gradient.
 
     Args:
