@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from randquant.data import Samples
-from randquant.encoder import DomainAgnosticTransformer
+from randquant.encoder import DomainAgnosticTransformer, Encoder
 from randquant.errors import UserError
 
 
