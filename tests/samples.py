@@ -15,8 +15,10 @@ SPECS = {
     "1d": Spec((Grid(2, (12,), (4,)),)),
     "2d": Spec((Grid(3, (4, 6), (2, 3)),)),
     "3d": Spec((Grid(1, (4, 4, 2), (2, 2, 1)),)),
+    "ragged": Spec((Grid(2, (12,), (4,), gaps=True),)),
     "tokens": Spec((Tokens(11, 6, padding=0),)),
     "table": Spec((Table(3, (4, 2), limits=((0, 1), (-1, 1), (0, 2))),)),
+    "empty cells": Spec((Table(3, (4, 2), limits=((0, 1), (-1, 1), (0, 2)), gaps=True),)),
     "categories": Spec((Table(0, (4, 2, 3)),)),
     "image+text": Spec((Grid(3, (4, 6), (2, 3)), Tokens(11, 6, padding=0))),
 }
@@ -32,9 +34,15 @@ def sample(spec: Spec, count: int = 5) -> tuple[Tensor, ...]:
             inputs.append(ids)
         elif isinstance(one, Table):
             codes = [torch.randint(codes, (count, 1), generator=generator).float() for codes in one.categories]
-            inputs.append(torch.cat([torch.rand(count, one.columns, generator=generator), *codes], dim=1))
+            numbers = torch.rand(count, one.columns, generator=generator)
+            if one.gaps:
+                numbers[1::2, 0] = torch.nan
+            inputs.append(torch.cat([numbers, *codes], dim=1))
         else:
-            inputs.append(torch.rand(count, *one.shape, generator=generator))
+            values = torch.rand(count, *one.shape, generator=generator)
+            if one.gaps:
+                values[1:, ..., -5:] = torch.nan  # all but the first sample are short, not by whole patches
+            inputs.append(values)
     return tuple(inputs)
 
 

@@ -20,8 +20,8 @@ COMMAND = [sys.executable, "-m", "randquant"]
 
 # What is typed, and what the one line must say: the name of what is wrong, and what is allowed.
 SEEN_BY_THE_PARSER = {
-    "": ["no command", "quickstart, pretrain, probe, finetune, bench"],
-    "quikstart": ["unknown command 'quikstart'", "quickstart, pretrain, probe, finetune, bench"],
+    "": ["no command", "quickstart, pretrain, probe, finetune, embed, choose"],
+    "quikstart": ["unknown command 'quikstart'", "quickstart, pretrain, probe, finetune, embed, choose"],
     "--verbose": ["unknown command '--verbose'"],
     "pretrain": ["DATA", "--out"],
     "pretrain digits": ["--out"],

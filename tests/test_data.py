@@ -42,5 +42,7 @@ def test_take_keeps_rows_together() -> None:
 
 
 def test_an_unknown_name_is_one_line_with_a_known_one() -> None:
-    with pytest.raises(UserError, match=r"^data: 'digit' is not in the catalogue; did you mean digits\? \(.*list\)$"):
+    with pytest.raises(
+        UserError, match=r"^data: 'digit' is not in the catalogue, and no path; did you mean digits\? \(.*list\)$"
+    ):
         open_data("digit")

@@ -13,7 +13,7 @@ from randquant.encoder import DomainAgnosticTransformer, make_encoder
 from randquant.encoder.embed import GridEmbedding
 from randquant.errors import UserError
 from randquant.settings import BENCHMARK_ENCODER
-from randquant.spec import Grid, Spec, Tokens
+from randquant.spec import Grid, Spec, Table, Tokens
 from samples import SMALL, SPECS, sample
 
 
@@ -134,3 +134,21 @@ def test_wrong_inputs_are_refused_in_one_line() -> None:
         encoder((image,))
     with pytest.raises(UserError, match=r"inputs: input 1 has shape \(5, 5\), must be \(B, 6\)"):
         encoder((image, text[:, 1:]))
+
+
+def test_gaps_are_seen_by_no_token() -> None:
+    spec = Spec((Grid(2, (12,), (4,), gaps=True), Table(2, (3,), limits=((0, 1), (0, 1)), gaps=True)))
+    encoder = make_encoder(spec, SMALL, seed=0).eval()
+    grid, table = torch.rand(3, 2, 12), torch.tensor([[0.5, 0.1, 1.0]] * 3)
+    grid[1, :, 3:] = torch.nan
+    table[2, 1] = torch.nan
+    padding = encoder.padding((grid, table))
+    assert padding is not None
+    assert padding.int().tolist() == [[0, 0, 0, 0, 0, 0], [0, 1, 1, 0, 0, 0], [0, 0, 0, 0, 1, 0]]
+    features = encoder((grid, table))
+    assert features.isfinite().all()
+    # Whatever the weights make of a place that is missing, no feature hears of it.
+    with torch.no_grad():
+        encoder.positions[2:4] += 7
+    assert torch.equal(encoder((grid, table))[1], features[1])
+    assert not torch.equal(encoder((grid, table))[0], features[0])

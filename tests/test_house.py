@@ -19,8 +19,8 @@ FILES = sorted(SRC.rglob("*.py"))
 # Package order is data order: a room may import the rooms before it. The grid of bench ends in a report.
 ROOMS = (
     "errors", "libraries", "terminal", "spec", "settings", "output", "process", "device", "world", "quantize", "data",
-    "doctor", "encoder", "methods", "run", "export", "probe", "pretrain", "finetune", "supervise", "report", "preview",
-    "view", "bench", "recipes", "cli", "__main__",
+    "doctor", "encoder", "methods", "run", "export", "probe", "pretrain", "embed", "finetune", "supervise", "report",
+    "preview", "view", "bench", "recipes", "cli", "__main__",
 )  # fmt: skip
 HEAVY = {"torch", "numba", "numpy", "scipy", "sklearn", "matplotlib", "lightning_fabric", "jinja2", "triton", "rich"}
 
@@ -74,7 +74,13 @@ def test_every_file_says_what_goes_in_and_out(file: Path) -> None:
 
 
 def test_public_surface() -> None:
-    assert randquant.__all__ == ["randomized_quantize", "RandomizedQuantization", "UserError", "__version__"]
+    assert randquant.__all__ == [
+        "randomized_quantize",
+        "RandomizedQuantization",
+        "Embedder",
+        "UserError",
+        "__version__",
+    ]
     for name in randquant.__all__:
         assert getattr(randquant, name) is not None
         assert name in dir(randquant)

@@ -34,8 +34,15 @@ def test_page_holds_what_it_says(page: Path) -> None:
 
 def test_python_of_the_readme_runs_as_it_stands() -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     done = subprocess.run([sys.executable, "-W", "error", "-c", "\n".join(blocks)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_python_of_the_page_on_own_data_runs_as_it_stands() -> None:
+    text = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    done = subprocess.run([sys.executable, "-W", "error", "-c", block], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
@@ -48,7 +55,9 @@ def test_python_of_the_training_page_runs_as_it_stands(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "waves" / "encoder.safetensors").exists()
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/integrations/README.md", "docs/training.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "docs/integrations/README.md", "docs/training.md", "docs/own-data.md"]
+)
 def test_links_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from randquant import randomized_quantize
+from randquant.data import Batch
 from randquant.encoder import DomainAgnosticTransformer, make_encoder
 from randquant.errors import UserError
 from randquant.methods import PARTNERS, Chain, NotApplicableError, make_method
@@ -361,3 +362,28 @@ def test_where_nothing_is_random_the_settings_are_refused() -> None:
 def test_a_partner_that_finds_nothing_to_change_is_not_applicable(partner: str) -> None:
     with pytest.raises(NotApplicableError, match=rf"^method: {partner} "):
         chain(partner, SPECS["tokens"])
+
+
+@pytest.mark.parametrize("partner", ["rq", "noise", "uniform"])
+def test_gaps_stay_where_they_are(partner: str) -> None:
+    for kind in ("ragged", "empty cells"):
+        samples = batch(SPECS[kind])
+        (view,) = chain(partner, SPECS[kind]).change(samples.inputs, draws(samples), 0)
+        assert torch.equal(view.isnan(), samples.inputs[0].isnan())
+        assert not torch.equal(view.nan_to_num(0), samples.inputs[0].nan_to_num(0))
+
+
+@pytest.mark.parametrize("partner", ["crop", "shift"])
+def test_short_samples_stay_within_their_own_length(partner: str) -> None:
+    spec = Spec((Grid(1, (12,), (4,), gaps=True),))
+    values = torch.full((6, 1, 12), torch.nan)
+    for row in range(6):
+        values[row, 0, : 2 * row + 2] = torch.arange(2.0 * row + 2)
+    samples = Batch(torch.arange(6), (values,))
+    (view,) = chain(partner, spec).change(samples.inputs, draws(samples), 0)
+    assert torch.equal(view.isnan(), values.isnan())
+    assert (view.nan_to_num(0).amax(dim=2) <= values.nan_to_num(0).amax(dim=2)).all()
+    # A full sample is treated as in a grid without gaps.
+    (whole,) = chain(partner, Spec((Grid(1, (12,), (4,)),))).change(samples.inputs, draws(samples), 0)
+    assert torch.equal(view[5], whole[5])
+    assert not torch.equal(view[5], values[5])

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from randquant.embed import Embedder as Embedder
     from randquant.errors import UserError as UserError
     from randquant.quantize import RandomizedQuantization as RandomizedQuantization
     from randquant.quantize import randomized_quantize as randomized_quantize
@@ -18,10 +19,11 @@ __version__ = "0.1.0"
 _ROOM_OF = {
     "randomized_quantize": "quantize",
     "RandomizedQuantization": "quantize",
+    "Embedder": "embed",
     "UserError": "errors",
 }
 
-__all__ = ["randomized_quantize", "RandomizedQuantization", "UserError", "__version__"]
+__all__ = ["randomized_quantize", "RandomizedQuantization", "Embedder", "UserError", "__version__"]
 
 
 def __getattr__(name: str) -> object:

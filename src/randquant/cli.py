@@ -31,6 +31,7 @@ from randquant.settings import (
     ChooseSettings,
     DataSettings,
     DoctorSettings,
+    EmbedSettings,
     ExportSettings,
     FinetuneSettings,
     PretrainSettings,
@@ -59,6 +60,7 @@ COMMANDS = {
     "pretrain": Command(PretrainSettings, "pretrain", "train"),
     "probe": Command(ProbeSettings, "probe", "probe"),
     "finetune": Command(FinetuneSettings, "finetune", "finetune"),
+    "embed": Command(EmbedSettings, "embed", "embed"),
     "choose": Command(ChooseSettings, "bench", "choose"),
     "supervise": Command(SuperviseSettings, "supervise", "supervise"),
     "bench": Command(BenchSettings, "bench", "bench"),
@@ -220,7 +222,10 @@ def _refused_by(stop: BaseException) -> UserError | None:
 def _options(kind: type) -> set[str]:
     """Every option a settings dataclass gives a command, those of dataclasses inside it included."""
     options = {"--help"}
-    for name, hint in typing.get_type_hints(kind).items():
+    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
+        for extra in typing.get_args(hint)[1:] if typing.get_origin(hint) is typing.Annotated else ():
+            options |= {one for one in getattr(extra, "aliases", None) or () if one.startswith("--")}
+        hint = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
         dashed = name.replace("_", "-")
         if isinstance(hint, type) and dataclasses.is_dataclass(hint):
             options |= _options(hint)

@@ -2,8 +2,8 @@
 
 A spec goes to JSON and back by `to_dict` and `from_dict`. The three kinds of input answer the same questions, so
 no other module asks which kind it has: a sample's `shape`, how many `tokens` it gives, how many real-valued
-`channels` lead its second axis (0 where there is nothing to quantize), over which `size` they run, and which `limits`
-they have by themselves.
+`channels` lead its second axis (0 where there is nothing to quantize), over which `size` they run, which `limits` they
+have by themselves, and whether there may be `gaps` in them.
 """
 
 from __future__ import annotations
@@ -30,11 +30,14 @@ class Grid:
         channels: numbers at each place of the grid.
         size: places along each dimension.
         patch: places a token covers along each dimension; each must divide its size.
+        gaps: whether NaN may stand where a sample has no value, such as past the end of a short one. A patch that
+            holds nothing else is padding.
     """
 
     channels: int
     size: tuple[int, ...]
     patch: tuple[int, ...]
+    gaps: bool = False
 
     kind: ClassVar[str] = "grid"
     limits: ClassVar[None] = None
@@ -84,6 +87,7 @@ class Tokens:
     channels: ClassVar[int] = 0
     size: ClassVar[tuple[int, ...]] = ()
     limits: ClassVar[None] = None
+    gaps: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         _check_positive("vocabulary", self.vocabulary)
@@ -111,11 +115,13 @@ class Table:
         categories: how many codes each trailing column has; its codes run from 0.
         limits: smallest and largest value of each real-valued column in the training set; a table has one value a
             column and sample, so randomized quantization needs them.
+        gaps: whether NaN may stand where a sample has no number; that column is then padding.
     """
 
     columns: int
     categories: tuple[int, ...] = ()
     limits: tuple[tuple[float, float], ...] | None = None
+    gaps: bool = False
 
     kind: ClassVar[str] = "table"
     size: ClassVar[tuple[int, ...]] = ()
@@ -182,6 +188,11 @@ class Spec:
     def tokens(self) -> int:
         """Positions of all inputs together, without the class token."""
         return sum(one.tokens for one in self.inputs)
+
+    @property
+    def gaps(self) -> bool:
+        """Whether NaN may stand in one of the inputs where there is no value."""
+        return any(one.gaps for one in self.inputs)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""

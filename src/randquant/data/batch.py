@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from randquant.errors import UserError
 from randquant.spec import Spec
+
+if TYPE_CHECKING:
+    from randquant.data.own import Own
 
 Metric = Literal["accuracy", "pearson", "spearman", "auroc_macro"]
 
@@ -82,6 +85,7 @@ class Dataset:
         metric: what predictions of the target are scored by.
         synthetic: whether its samples are made up, which every table says.
         words: a word for each symbol of its `Tokens` inputs, where they share one vocabulary and it is known.
+        own: what was inferred of a path; None for a data set of the catalogue.
         batch: samples of a batch unless something else is said; the DABS benchmark's for its sets.
     """
 
@@ -94,6 +98,7 @@ class Dataset:
     batch: int = 128
     synthetic: bool = False
     words: tuple[str, ...] = ()
+    own: Own | None = None
 
     def check_classes(self, argument: str, spec: Spec | None = None) -> None:
         """Refuse this data set where classes are to be told.

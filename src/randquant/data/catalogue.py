@@ -1,10 +1,12 @@
-"""A name in, a data set out; one visible line for each file that reads some."""
+"""A name or a path in, a data set out; one visible line for each file that reads some."""
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
 import os
 from pathlib import Path
+from typing import Any
 
 from randquant.data import digits
 from randquant.data.batch import Dataset
@@ -46,8 +48,10 @@ from randquant.data.mini import (
     watch,
     xray_shapes,
 )
+from randquant.data.own import may_be_path, open_path
 from randquant.data.packed import path_of, unpack
 from randquant.errors import UserError
+from randquant.settings import ReadingSettings
 
 MODULES = (
     imagenet,
@@ -85,6 +89,7 @@ MODULES = (
     shape_questions,
 )
 DATASETS: dict[str, Entry] = {entry.name: entry for module in MODULES for entry in module.ENTRIES}
+_OF_PATHS = ("holdout", *(field.name for field in dataclasses.fields(ReadingSettings)))
 
 
 def data_root() -> Path:
@@ -100,22 +105,33 @@ def find_entry(name: str) -> Entry:
     """
     if name not in DATASETS:
         near = "".join(f"; did you mean {match}?" for match in difflib.get_close_matches(name, DATASETS, n=1))
-        raise UserError(f"data: {name!r} is not in the catalogue{near} (randquant data list)")
+        raise UserError(f"data: {name!r} is not in the catalogue, and no path{near} (randquant data list)")
     return DATASETS[name]
 
 
-def open_data(name: str, *, faithful: bool = False, cache: bool = True) -> Dataset:
-    """Open a data set of the catalogue.
+def is_path(name: str) -> bool:
+    """Whether `open_data` takes a name for a path: it can be one, and no data set of the catalogue has it."""
+    return name not in DATASETS and may_be_path(name)
+
+
+def open_data(name: str, *, faithful: bool = False, cache: bool = True, **choices: Any) -> Dataset:
+    """Open a data set of the catalogue, or a path of your own.
 
     Args:
-        name: in the catalogue.
+        name: in the catalogue, or else a path; ./digits is always a path.
         faithful: keep the errors of the benchmark's own code in, where published figures depend on them.
         cache: decode every sample once, and read what was decoded from then on.
+        choices: how a path is read, as `open_path` takes it; the catalogue needs none.
 
     Raises:
-        UserError: the name is not in the catalogue, its files are not there, or one of them is broken.
+        UserError: the name is neither in the catalogue nor a path, files are missing, or one of them is broken.
     """
+    if is_path(name):
+        return open_path(name, **choices)
     entry = find_entry(name)
+    asked = [choice for choice, value in choices.items() if choice in _OF_PATHS and value]
+    if asked:
+        raise UserError(f"{asked[0]}: {name} is in the catalogue, which knows how it is read; this is for paths")
     if entry.read is None:
         raise UserError(f"data: {name} holds files that other data sets need, and no samples")
     packed = path_of(name, data_root())

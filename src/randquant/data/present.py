@@ -51,11 +51,11 @@ def sum_of(path: Path, kind: str) -> str:
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn whatever a decoder raises at a broken file into one line that names the file."""
+def reading(path: Path, advice: str = "fetch it again") -> Iterator[None]:
+    """Turn whatever a decoder raises at a broken file into one line that names the file, and says what to do."""
     try:
         yield
     except (UserError, MemoryError):
         raise
     except Exception as error:  # every decoder has errors of its own
-        raise UserError(f"data: {path} cannot be read ({type(error).__name__}: {error}); fetch it again") from error
+        raise UserError(f"data: {path} cannot be read ({type(error).__name__}: {error}); {advice}") from error

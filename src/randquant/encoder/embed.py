@@ -33,12 +33,20 @@ class GridEmbedding(nn.Module):
 
     def patches(self, values: Tensor) -> Tensor:
         """The numbers of each patch, [B, N, patch_values]: places in row-major order, channels run fastest."""
+        values = filled(values) if self.spec.gaps else values
+        return self._cut(values).to(self.projection.weight.dtype)
+
+    def absent(self, values: Tensor) -> Tensor:
+        """Patches that hold no value: bool [B, N]."""
+        return self._cut(values.isnan()).all(dim=2)
+
+    def _cut(self, values: Tensor) -> Tensor:
         shape, dimensions = [values.shape[0], self.spec.channels], len(self.spec.size)
         for size, patch in zip(self.spec.size, self.spec.patch, strict=True):
             shape += [size // patch, patch]
         outer, inner = [2 + 2 * d for d in range(dimensions)], [3 + 2 * d for d in range(dimensions)]
         patches = values.reshape(shape).permute(0, *outer, *inner, 1)  # [B, *size/patch, *patch, C]
-        return patches.reshape(values.shape[0], self.spec.tokens, self.patch_values).to(self.projection.weight.dtype)
+        return patches.reshape(values.shape[0], self.spec.tokens, self.patch_values)
 
     def symbols(self, values: Tensor) -> list[tuple[Tensor, Tensor]]:
         """None."""
@@ -50,11 +58,15 @@ class TokenEmbedding(nn.Embedding):
 
     def __init__(self, spec: Tokens, width: int) -> None:
         super().__init__(spec.vocabulary, width)
-        self.patch_values = 0
+        self.patch_values, self.padding = 0, spec.padding
 
     def patches(self, values: Tensor) -> Tensor:
         """None: [B, 0, 0]."""
         return values.new_zeros((len(values), 0, 0), dtype=self.weight.dtype)
+
+    def absent(self, values: Tensor) -> Tensor:
+        """Positions of padding: bool [B, N]."""
+        return values == (-1 if self.padding is None else self.padding)
 
     def symbols(self, values: Tensor) -> list[tuple[Tensor, Tensor]]:
         """All symbols, int64 [B, N], and the vectors they may have, [vocabulary, D]."""
@@ -69,7 +81,7 @@ class TableEmbedding(nn.Module):
 
     def __init__(self, spec: Table, width: int) -> None:
         super().__init__()
-        self.columns, self.patch_values = spec.columns, min(spec.columns, 1)
+        self.columns, self.patch_values, self.gaps = spec.columns, min(spec.columns, 1), spec.gaps
         self.weight = nn.Parameter(torch.randn(spec.columns, width))
         self.bias = nn.Parameter(torch.randn(spec.columns, width))
         self.categories = nn.ModuleList(nn.Embedding(codes, width) for codes in spec.categories)
@@ -82,12 +94,22 @@ class TableEmbedding(nn.Module):
 
     def patches(self, values: Tensor) -> Tensor:
         """The real-valued columns, a number each: [B, columns, 1]."""
-        return values[:, : self.columns].unsqueeze(-1).to(self.weight.dtype)
+        numbers = values[:, : self.columns].unsqueeze(-1).to(self.weight.dtype)
+        return filled(numbers) if self.gaps else numbers
+
+    def absent(self, values: Tensor) -> Tensor:
+        """Columns without a number: bool [B, columns + categories]."""
+        return values.isnan()
 
     def symbols(self, values: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The codes of each category's column, int64 [B, 1], and the vectors they may have, [codes, D]."""
         codes = values[:, self.columns :].long()
         return [(codes[:, [place]], cast(nn.Embedding, table).weight) for place, table in enumerate(self.categories)]
+
+
+def filled(values: Tensor) -> Tensor:
+    """The same, with 0 where a value is missing."""
+    return values.masked_fill(values.isnan(), 0)
 
 
 Embedding: TypeAlias = GridEmbedding | TokenEmbedding | TableEmbedding

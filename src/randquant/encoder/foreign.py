@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from randquant.encoder.embed import filled
 from randquant.errors import UserError
 from randquant.spec import Spec
 
@@ -35,8 +36,9 @@ class ForeignEncoder(nn.Module):
         self.width = _find_width(module, inputs) if width is None else width
 
     def forward(self, inputs: Sequence[Tensor]) -> Tensor:
-        """Inputs [B, ...] to features [B, D]."""
-        features: Tensor = self.module(*inputs)
+        """Inputs [B, ...] to features [B, D]; what is missing in them is 0 to the module."""
+        given = [filled(values) if one.gaps else values for one, values in zip(self.spec.inputs, inputs, strict=True)]
+        features: Tensor = self.module(*given)
         return features
 
 

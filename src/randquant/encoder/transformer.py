@@ -6,12 +6,13 @@ Source: the DABS benchmark (Tamkin et al., "DABS: a domain-agnostic benchmark fo
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from randquant.encoder.embed import make_embedding
+from randquant.encoder.embed import Embedding, make_embedding
 from randquant.errors import UserError
 from randquant.settings import EncoderSettings
 from randquant.spec import Spec, Tokens
@@ -102,14 +103,15 @@ class DomainAgnosticTransformer(nn.Module):
 
     def padding(self, inputs: Sequence[Tensor]) -> Tensor | None:
         """Where the tokens of `embed` stand for padding: bool [B, N]; None where the spec has no padding."""
-        if not any(isinstance(one, Tokens) and one.padding is not None for one in self.spec.inputs):
+        padded = [one.gaps or (isinstance(one, Tokens) and one.padding is not None) for one in self.spec.inputs]
+        if not any(padded):
             return None
-        parts = []
-        for one, values in zip(self.spec.inputs, inputs, strict=True):
-            if isinstance(one, Tokens) and one.padding is not None:
-                parts.append(values == one.padding)
-            else:
-                parts.append(values.new_zeros((values.shape[0], one.tokens), dtype=torch.bool))
+        parts = [
+            cast(Embedding, module).absent(values)
+            if may_be
+            else values.new_zeros((values.shape[0], one.tokens), dtype=torch.bool)
+            for module, one, values, may_be in zip(self.embeddings, self.spec.inputs, inputs, padded, strict=True)
+        ]
         return torch.cat(parts, dim=1)
 
     def ignored(self, padding: Tensor | None) -> Tensor | None:

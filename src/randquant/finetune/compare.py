@@ -20,7 +20,7 @@ from rich.console import Console
 from torch import nn
 
 from randquant import process
-from randquant.data import Dataset, open_data
+from randquant.data import Dataset, is_path, open_data
 from randquant.encoder import Encoder, ForeignEncoder, make_encoder
 from randquant.errors import UserError
 from randquant.finetune.labels import Labelled, labelled
@@ -33,6 +33,7 @@ from randquant.pretrain.processes import under_torchrun
 from randquant.probe import Score, labels_of, raw
 from randquant.probe.score import PENALTIES, Features, Labels, choose_penalty, logistic, standardise
 from randquant.probe.task import show
+from randquant.probe.unseen import split_path
 from randquant.quantize.draw import torch_seed
 from randquant.run import Run
 from randquant.settings import FinetuneSettings, PretrainSettings
@@ -60,7 +61,7 @@ def finetune(
     """
     if under_torchrun():
         raise process.told_once(UserError("finetune: one process is enough; start it without torchrun"))
-    dataset = dataset or open_data(settings.data)
+    dataset = dataset or _open(settings)
     run = Run.open(settings.run)
     began = run.config["settings"]
     method, seed = str(began["method"]), int(began["seed"])
@@ -111,6 +112,16 @@ def finetune(
     return found
 
 
+def _open(settings: FinetuneSettings) -> Dataset:
+    """The labelled data set: of a path, the test part is what the encoder has not seen, or else a fifth."""
+    if not is_path(settings.data):
+        return open_data(settings.data)
+    splits = split_path(Run.open(settings.run), settings.data, settings.reading, settings.seed)
+    if not settings.quiet:
+        remark(splits.note if len(splits.datasets) == 1 else f"{splits.note}; here the first of these parts is tested")
+    return splits.datasets[0]
+
+
 def check(dataset: Dataset, spec: Spec) -> None:
     """Refuse data that an encoder of this spec cannot be fine-tuned on.
 
@@ -119,7 +130,7 @@ def check(dataset: Dataset, spec: Spec) -> None:
     """
     dataset.check_classes("data", spec)
     for part in ("train", "test"):
-        check_finite(dataset.held(part))
+        check_finite(dataset.held(part), gaps=dataset.spec.gaps)
     found = len(np.unique(labels_of(dataset.held("train"))))
     if found < 2:
         raise UserError(f"data: {dataset.name} has {found} class in its train part, needs 2 at least")

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from randquant.methods.chain import Chain
+from randquant.methods.extent import lengths
 from randquant.methods.method import NotApplicableError
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
@@ -16,7 +17,8 @@ def cropped(spec: Spec, settings: MethodSettings) -> Chain:
     """The part of a chain that `crop` stands for: cut a random box out of every grid and stretch it to the grid's size.
 
     Along each dimension the box's side is uniform between the smallest share and 1, and its place uniform within the
-    grid; values between places are linear interpolations. Other inputs pass untouched.
+    grid; values between places are linear interpolations. A sample that ends before its grid does is cropped within
+    its own length, and keeps it. Other inputs pass untouched.
 
     Raises:
         NotApplicableError: the spec has no grid.
@@ -32,21 +34,30 @@ def cropped(spec: Spec, settings: MethodSettings) -> Chain:
                 for dimension in range(len(one.size)):
                     side = settings.crop_smallest + (1 - settings.crop_smallest) * numbers[:, dimension, 0]
                     start = (1 - side) * numbers[:, dimension, 1]
-                    views[place] = _stretch(views[place], dimension + 2, start, side)
+                    ends = lengths(views[place], dimension + 2) if one.gaps else None
+                    views[place] = _stretch(views[place], dimension + 2, start, side, ends)
         return tuple(views)
 
     return Chain(inputs=(cut,))
 
 
-def _stretch(values: Tensor, dim: int, start: Tensor, side: Tensor) -> Tensor:
-    """Stretch the part [start, start + side] of a dimension of [B, ...] over the whole; both are shares of it, [B]."""
+def _stretch(values: Tensor, dim: int, start: Tensor, side: Tensor, ends: Tensor | None) -> Tensor:
+    """Stretch the part [start, start + side] of a dimension of [B, ...] over the whole; both are shares of it, [B].
+
+    `ends`: places that count, int64 [B]; None for all. The others stay as they are.
+    """
     size = values.shape[dim]
-    centres = (torch.arange(size, device=values.device) + 0.5) / size
-    places = ((start[:, None] + side[:, None] * centres) * size - 0.5).clamp(0, size - 1)  # [B, size]
+    every = torch.arange(size, device=values.device)
+    whole = torch.full((len(values), 1), size, device=values.device) if ends is None else ends.unsqueeze(1)
+    centres = (every + 0.5) / whole  # [B, size]
+    places = ((start[:, None] + side[:, None] * centres) * whole - 0.5).clamp(min=0)
+    places = torch.minimum(places, whole - 1)
+    if ends is not None:
+        places = torch.where(every < whole, places, every)
     shape = [len(values)] + [1] * (values.ndim - 1)
     shape[dim] = size
     below = places.floor().long()
-    above = (below + 1).clamp(max=size - 1)
+    above = torch.minimum(below + 1, whole - 1)
     share = (places - below).to(values.dtype).reshape(shape)
     low = values.gather(dim, below.reshape(shape).expand_as(values))
     high = values.gather(dim, above.reshape(shape).expand_as(values))

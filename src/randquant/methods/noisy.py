@@ -40,7 +40,8 @@ class NoisyInputs:
         for place, (one, values) in enumerate(zip(self.spec.inputs, inputs, strict=True)):
             if one.channels:
                 error = views[place] - values  # 0 for codes
-                size = error.flatten(2).square().mean(dim=2).sqrt() if error.ndim > 2 else error.abs()  # [B, C]
+                mean = torch.nanmean if one.gaps else torch.mean
+                size = mean(error.flatten(2).square(), dim=2).sqrt() if error.ndim > 2 else error.abs()  # [B, C]
                 size = size.reshape(*size.shape, *[1] * (error.ndim - 2))
                 views[place] = values + size * _normal(f"noise/{place}/size", values, draws, view)
         return tuple(views)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from randquant.methods.chain import Chain
+from randquant.methods.extent import lengths
 from randquant.methods.method import NotApplicableError
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
@@ -16,7 +17,8 @@ def shifted(spec: Spec, settings: MethodSettings) -> Chain:
     """The part of a chain that `shift` stands for.
 
     Along each dimension of a grid a sample is moved by a whole number of places, uniform up to the largest share of
-    the side both ways; what leaves on one side comes back on the other. Other inputs pass untouched.
+    the side both ways; what leaves on one side comes back on the other. A sample that ends before its grid does is
+    moved within its own length. Other inputs pass untouched.
 
     Raises:
         NotApplicableError: the spec has no grid.
@@ -32,16 +34,22 @@ def shifted(spec: Spec, settings: MethodSettings) -> Chain:
                 for dimension, side in enumerate(one.size):
                     most = max(1, int(settings.shift_largest * side))
                     steps = (numbers[:, dimension] * (2 * most + 1)).long() - most  # [B], from -most to most
-                    views[place] = _roll(views[place], dimension + 2, steps)
+                    ends = lengths(views[place], dimension + 2) if one.gaps else None
+                    views[place] = _roll(views[place], dimension + 2, steps, ends)
         return tuple(views)
 
     return Chain(inputs=(move,))
 
 
-def _roll(values: Tensor, dim: int, steps: Tensor) -> Tensor:
-    """Roll each sample of [B, ...] along a dimension by its own number of places, [B]."""
+def _roll(values: Tensor, dim: int, steps: Tensor, ends: Tensor | None) -> Tensor:
+    """Roll each sample of [B, ...] along a dimension by its own number of places, [B], within its `ends`, int64 [B]."""
     size = values.shape[dim]
     shape = [len(values)] + [1] * (values.ndim - 1)
     shape[dim] = size
-    places = (torch.arange(size, device=values.device) - steps[:, None]) % size  # [B, size]
+    every = torch.arange(size, device=values.device)
+    if ends is None:
+        places = (every - steps[:, None]) % size  # [B, size]
+    else:
+        whole = ends.unsqueeze(1)
+        places = torch.where(every < whole, (every - steps[:, None]) % whole, every)
     return values.gather(dim, places.reshape(shape).expand_as(values))

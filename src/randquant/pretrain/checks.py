@@ -48,8 +48,8 @@ def check_samples(samples: Samples, spec: Spec, settings: PretrainSettings) -> N
         )
     some = probed(samples)
     _check_inputs(some, spec)
-    check_finite(some)
-    if isinstance(samples, Batch):  # others are too many to be looked through; batches are looked at as they come
+    check_finite(some, gaps=spec.gaps)
+    if isinstance(samples, Batch) and not spec.gaps:  # others are too many; batches are looked at as they come
         _check_channels(samples)
 
 

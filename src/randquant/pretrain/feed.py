@@ -45,6 +45,7 @@ def feed(
     batch: int,
     workers: int = 0,
     first: int = 0,
+    gaps: bool = False,
     cut: Cut | None = None,
 ) -> Generator[tuple[Batch, Draws], None, None]:
     """Batches of this process, on a device, with the random numbers of their samples, without end.
@@ -58,6 +59,7 @@ def feed(
         batch: samples of all processes together.
         workers: 0 reads in this process.
         first: how many batches were used before.
+        gaps: whether NaN stands where a sample has no value.
         cut: how photographs are cut where they are read; others are cut on the device.
 
     Raises:
@@ -83,7 +85,7 @@ def feed(
     for place in _places(samples.ids, seed, batch, first):
         with world.agreement(device):
             moved = _next(reading).to(device)
-            check_finite(moved)
+            check_finite(moved, gaps=gaps)
         yield moved, Draws(seed, place.epoch, place.ids.to(device), place.part)
 
 
@@ -117,19 +119,21 @@ def _ended(error: Exception) -> UserError:
     )
 
 
-def check_finite(batch: Batch) -> None:
-    """Refuse NaN and infinities.
+def check_finite(batch: Batch, *, gaps: bool = False) -> None:
+    """Refuse infinities, and NaN unless it stands where a sample has no value.
 
     Raises:
         UserError: an input holds some; says which input, and the first sample's id.
     """
     for number, values in enumerate(batch.inputs):
         if values.is_floating_point():
-            finite = values.isfinite().flatten(1).all(dim=1)  # [B]
+            sound = ~values.isinf() if gaps else values.isfinite()
+            finite = sound.flatten(1).all(dim=1)  # [B]
             if not finite.all():
                 worst = int(batch.ids[~finite][0])
+                kind = "infinite" if gaps else "NaN or infinite"
                 raise UserError(
-                    f"data: input {number} holds NaN or infinite values in {int((~finite).sum())} of {len(finite)} "
+                    f"data: input {number} holds {kind} values in {int((~finite).sum())} of {len(finite)} "
                     f"samples, first in the one with id {worst}; replace them before training"
                 )
 

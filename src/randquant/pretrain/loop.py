@@ -7,7 +7,6 @@ import logging
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +14,7 @@ import torch
 from torch import nn
 
 from randquant import world
-from randquant.data import Batch, Dataset, open_data
+from randquant.data import Batch, Dataset
 from randquant.data.reading import Cut, taken
 from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, make_encoder
 from randquant.errors import UserError
@@ -26,6 +25,7 @@ from randquant.pretrain.display import Display
 from randquant.pretrain.feed import feed
 from randquant.pretrain.loggers import open_loggers
 from randquant.pretrain.monitor import check_labels, monitor
+from randquant.pretrain.opening import fitted, open_monitor, open_training, remember
 from randquant.pretrain.optimizers import make_optimizer, set_rate
 from randquant.pretrain.processes import launch, together
 from randquant.pretrain.signals import Signals
@@ -34,6 +34,7 @@ from randquant.pretrain.watch import WATCHED, sentence, watch
 from randquant.quantize.draw import Draws, torch_seed
 from randquant.run import Run
 from randquant.settings import EncoderSettings, PretrainSettings, defaults_of
+from randquant.terminal import remark
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def pretrain(
     """Train an encoder by a self-supervised method: `train`, for calls from Python.
 
     Args:
-        data: a name of the catalogue, or a data set.
+        data: a name of the catalogue, a path, or a data set.
         out: the run directory to make.
         encoder: a module of your own that gives features (B, D) when it is called with the inputs of B samples; it is
             trained in place. Otherwise randquant's own transformer is made, of these sizes.
@@ -113,11 +114,14 @@ def train(
     gpus = range(torch.cuda.device_count())
     with together(), torch.random.fork_rng(devices=gpus), contextlib.ExitStack() as closing:
         with world.agreement(fabric.device):
-            dataset = dataset or open_data(settings.data, faithful=settings.dabs_faithful)
-            settings = replace(settings, batch=settings.batch or dataset.batch)
+            dataset = dataset or open_training(settings)
+            settings, notes = fitted(settings, dataset)
+            if fabric.is_global_zero and not settings.quiet:
+                for note in notes:
+                    remark(note)
             samples = training_part(dataset)
             check_samples(samples, dataset.spec, settings)
-            monitors = [*monitors, *map(open_data, settings.monitors)]
+            monitors = [*monitors, *(open_monitor(word, dataset, settings) for word in settings.monitors)]
             for one in monitors:
                 check_labels(one, dataset.spec, settings.seed)
             if settings.compile:
@@ -134,6 +138,7 @@ def train(
         if settings.method == UNTRAINED:
             if fabric.is_global_zero:
                 run.save_encoder(encoder)
+                remember(run, dataset)
                 run.save_card()
             return run
 
@@ -169,7 +174,7 @@ def train(
 
         order = {"seed": settings.seed, "batch": settings.batch, "first": first * settings.accumulate}
         cut = Cut(2, settings.method_details.crop_area) if crops(settings.method) else None
-        source = feed(samples, fabric.device, workers=settings.workers, cut=cut, **order)
+        source = feed(samples, fabric.device, workers=settings.workers, cut=cut, gaps=dataset.spec.gaps, **order)
         batches = closing.enter_context(contextlib.closing(source))
         with world.agreement(fabric.device):
             shown = taken(samples, torch.arange(min(WATCHED, len(samples.ids)))).to(fabric.device)
@@ -246,6 +251,8 @@ def train(
                         "from where pretrain --resume, or the same quickstart, goes on"
                     )
                 raise SystemExit(128 + stop)
+        if fabric.is_global_zero:
+            remember(run, dataset)
         fabric.barrier()  # a process that ended before the run is whole would take the others with it
     return run
 

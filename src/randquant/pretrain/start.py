@@ -29,6 +29,8 @@ def started_run(settings: PretrainSettings, dataset: Dataset) -> Iterator[None]:
         run = Run.create(
             settings.out, {"settings": settings.to_dict(), "spec": dataset.spec.to_dict(), "samples": known}
         )
+        if dataset.own is not None:
+            run.save_data(dataset.own.to_dict())
         try:
             yield
         except BaseException:

@@ -66,8 +66,9 @@ def _read(samples: Samples, rows: int, workers: int) -> Iterable[Batch]:
 
 
 def raw(batch: Batch) -> NDArray[np.float32]:
-    """The plain features [N, D]: all values of a sample in a row, as they are."""
-    features: NDArray[np.float32] = torch.cat([values.flatten(1).float() for values in batch.inputs], dim=1).numpy()
+    """The plain features [N, D]: all values of a sample in a row, as they are, 0 where there is none."""
+    values = torch.cat([values.flatten(1).float() for values in batch.inputs], dim=1)
+    features: NDArray[np.float32] = values.masked_fill(values.isnan(), 0).numpy()
     return features
 
 

@@ -53,6 +53,8 @@ def _plain(one: Input, values: Tensor) -> Tensor:
         counts = torch.zeros(len(values), COLUMNS)
         present = torch.ones_like(values) if one.padding is None else values != one.padding
         return counts.scatter_add_(1, values % COLUMNS, present.float())
+    if one.gaps:  # what is missing says nothing: own data have a mean of 0
+        values = values.masked_fill(values.isnan(), 0)
     if isinstance(one, Grid) and values[0].numel() > LARGEST:
         size = tuple(min(have, most) for have, most in zip(one.size, _SIDES[len(one.size)], strict=True))
         values = _SHRINK[len(one.size)](values, size)

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
@@ -13,18 +14,22 @@ import numpy as np
 from torch import nn
 
 from randquant import __version__
-from randquant.data import Dataset, open_data
+from randquant.data import Dataset, is_path, open_data
 from randquant.errors import UserError
+from randquant.methods import UNTRAINED
 from randquant.probe.benchmark import score_benchmark
 from randquant.probe.blocks import blocks_of, counted
-from randquant.probe.features import RANDOM, RAW, extract, named_encoders, targets_of
+from randquant.probe.boosted import COLUMNS, boosted
+from randquant.probe.features import RANDOM, RAW, extract, labels_of, named_encoders, targets_of
 from randquant.probe.metrics import SCORED_BY, chance
 from randquant.probe.plain import plain
 from randquant.probe.score import PENALTIES, Score, score
+from randquant.probe.unseen import split_path
 from randquant.probe.values import score_values
+from randquant.probe.verdict import verdict
 from randquant.run import Run
 from randquant.settings import ProbeSettings, Protocol
-from randquant.terminal import is_drawn, tell, write_table
+from randquant.terminal import is_drawn, remark, tell, write_table
 
 
 def probe(settings: ProbeSettings) -> list[dict[str, Any]]:
@@ -36,28 +41,77 @@ def probe(settings: ProbeSettings) -> list[dict[str, Any]]:
     Raises:
         UserError: the run or a task is not there, or a task has no labels that can be probed.
     """
+    found = {task: (_probe_path if is_path(task) else _probe_named)(settings, task) for task in settings.task}
+    lines = [line for some in found.values() for line in some]
+    if settings.run not in (RAW, RANDOM):
+        Run.open(settings.run).save_results(lines)
+    if not settings.quiet:
+        show(lines)
+        for task, some in found.items():
+            method = some[-1]["method"]
+            if is_path(task) and method not in (RAW, UNTRAINED) and some[0]["metric"].endswith("accuracy"):
+                (tell if is_drawn() else remark)(verdict(some, method))
+    return lines
+
+
+def _probe_named(settings: ProbeSettings, task: str) -> list[dict[str, Any]]:
+    """Probe a task of the catalogue."""
     lines = []
-    for task in settings.task:
-        dataset = open_data(task, faithful=settings.dabs_faithful)
-        asked = {"run": settings.run, "task": task, "seed": settings.seed, "draws": settings.draws}
-        asked |= {"protocol": settings.protocol, "faithful": settings.dabs_faithful}
-        for method, seed, encoder in named_encoders(settings, dataset):
+    dataset = open_data(task, faithful=settings.dabs_faithful)
+    asked = {"run": settings.run, "task": task, "seed": settings.seed, "draws": settings.draws}
+    asked |= {"protocol": settings.protocol, "faithful": settings.dabs_faithful}
+    for method, seed, encoder in named_encoders(settings, dataset):
+        start = time.perf_counter()
+        scores = score_task(encoder, dataset, seed=settings.seed, draws=settings.draws, protocol=settings.protocol)
+        lines += result_lines(
+            scores,
+            suite="probe" if settings.protocol == "default" else settings.protocol,
+            dataset=dataset,
+            method=method,
+            seed=seed,
+            seconds=time.perf_counter() - start,
+            config_hash=config_hash({**asked, "method": method}),
+        )
+    return lines
+
+
+def _probe_path(settings: ProbeSettings, path: str) -> list[dict[str, Any]]:
+    """Probe a path: what the encoder has not seen leads; boosted trees on the raw input are a row of their own."""
+    if settings.protocol != "default":
+        raise UserError(f"protocol: got {settings.protocol}, but {path} is no data set of that benchmark")
+    run = None if settings.run in (RAW, RANDOM) else Run.open(settings.run)
+    splits = split_path(run, path, settings.reading, settings.seed)
+    if not settings.quiet:
+        remark(splits.note)
+    draws = settings.draws if len(splits.datasets) == 1 else 1  # each fold draws anew
+    asked = {"run": settings.run, "task": path, "seed": settings.seed, "draws": draws}
+    lines: list[dict[str, Any]] = []
+    for method, seed, encoder in named_encoders(settings, splits.datasets[0]):
+        for fold, dataset in enumerate(splits.datasets):
             start = time.perf_counter()
-            scores = score_task(encoder, dataset, seed=settings.seed, draws=settings.draws, protocol=settings.protocol)
+            scores = score_task(encoder, dataset, seed=settings.seed, draws=draws)
+            if encoder is None and dataset.metric == "accuracy":
+                scores = [*scores, *_boosted(dataset, settings.seed, draws)]
             lines += result_lines(
-                scores,
-                suite="probe" if settings.protocol == "default" else settings.protocol,
+                [replace(one, draw=fold if fold else one.draw) for one in scores],
+                suite="probe",
                 dataset=dataset,
                 method=method,
                 seed=seed,
                 seconds=time.perf_counter() - start,
                 config_hash=config_hash({**asked, "method": method}),
             )
-    if settings.run not in (RAW, RANDOM):
-        Run.open(settings.run).save_results(lines)
-    if not settings.quiet:
-        show(lines)
     return lines
+
+
+def _boosted(dataset: Dataset, seed: int, draws: int) -> list[Score]:
+    """Boosted trees on the plain features; none where there are too many of these."""
+    train, test = (dataset.parts[part] for part in ("train", "test"))
+    features, tested = plain(dataset.spec.inputs, train, test)
+    if features.shape[1] > COLUMNS:
+        remark(f"{dataset.name}: boosted trees are left out, since {features.shape[1]:,} columns are above {COLUMNS:,}")
+        return []
+    return boosted(features, labels_of(train), tested, labels_of(test), seed=seed, draws=draws)
 
 
 def score_task(

@@ -7,6 +7,7 @@
 | README.md | the model card |
 | results.jsonl | what probes have read from the encoder, a line a score |
 | encoder.safetensors, encoder.json | the encoder's weights, and what rebuilds it |
+| data.json, seen.npy | of own data: how they are read, what is held out; digests of the samples that were trained on |
 | state-000000500.pt, … | all that a training needs to go on from that step: tensors and plain values |
 
 Every file but metrics.jsonl and results.jsonl is written beside its target, flushed to disk, then renamed over it: a
@@ -14,5 +15,6 @@ reader finds the old one or the new one, never a half.
 """
 
 from randquant.run.directory import Run
+from randquant.run.own import open_for
 
-__all__ = ["Run"]
+__all__ = ["Run", "open_for"]

@@ -12,6 +12,7 @@ from typing import Any, overload
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from randquant import __version__
@@ -84,6 +85,25 @@ class Run:
             UserError: the randquant that made the run differs in more than the last number of its version.
         """
         states.check_version(str(self.config["versions"].get("randquant")), self.path)
+
+    def save_data(self, facts: dict[str, Any]) -> None:
+        """Write data.json: what was inferred of the user's own data, and which samples are held out."""
+        replace_json(self.path / "data.json", facts)
+
+    @property
+    def data(self) -> dict[str, Any] | None:
+        """What data.json holds; None where the run was trained on a data set of the catalogue, or from Python."""
+        path = self.path / "data.json"
+        return read(path, lambda path: dict(json.loads(path.read_text()))) if path.exists() else None
+
+    def save_seen(self, digests: NDArray[np.uint64]) -> None:
+        """Write seen.npy: a number for each sample that was trained on, by which it is known again."""
+        replace(self.path / "seen.npy", lambda file: np.save(file, np.unique(digests)))
+
+    def seen(self) -> NDArray[np.uint64] | None:
+        """The numbers in seen.npy, ascending; None where training has not come to its end."""
+        path = self.path / "seen.npy"
+        return read(path, np.load) if path.exists() else None
 
     def log(self, line: dict[str, Any]) -> None:
         """Append one line to metrics.jsonl."""

@@ -15,6 +15,7 @@ from randquant.settings.choices import (
 from randquant.settings.choose import ChooseSettings
 from randquant.settings.data import DataSettings
 from randquant.settings.doctor import DoctorSettings
+from randquant.settings.embed import EmbedSettings
 from randquant.settings.encoder import BENCHMARK_ENCODER, EncoderSettings
 from randquant.settings.export import ExportSettings
 from randquant.settings.finetune import FinetuneSettings
@@ -23,6 +24,7 @@ from randquant.settings.pretrain import DABS, WITHOUT_EFFECT, PretrainSettings, 
 from randquant.settings.preview import PreviewSettings
 from randquant.settings.probe import ProbeSettings
 from randquant.settings.quickstart import QuickstartSettings
+from randquant.settings.reading import ReadingSettings
 from randquant.settings.recipe import RecipeSettings
 from randquant.settings.report import ReportSettings
 from randquant.settings.supervise import SuperviseSettings
@@ -39,6 +41,7 @@ __all__ = [
     "ProbeSettings",
     "DataSettings",
     "FinetuneSettings",
+    "EmbedSettings",
     "SuperviseSettings",
     "QuickstartSettings",
     "BenchSettings",
@@ -49,6 +52,7 @@ __all__ = [
     "DoctorSettings",
     "ViewSettings",
     "ExportSettings",
+    "ReadingSettings",
     "Device",
     "Precision",
     "Protocol",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from tyro.conf import Positional
 from randquant.errors import UserError
 from randquant.settings.choices import Device, Precision, Schedule, check_choices, check_least
 from randquant.settings.pretrain import WITHOUT_EFFECT
+from randquant.settings.reading import ReadingSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +22,9 @@ class FinetuneSettings:
     run: Positional[Path]
     """A run directory."""
     data: Positional[str]
-    """A data set whose target is a class, such as digits."""
+    """A data set whose target is a class, such as digits, or a path, whose labels are in the column --label names."""
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
+    """How a path is read; what is not given is as the run had it."""
     out: Path | None = None
     """A folder to make, for the results, and the encoder and head that all labels have trained."""
     steps: int = 300

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from tyro.conf import Positional
+from tyro.conf import Positional, arg
 
 from randquant.errors import UserError
 from randquant.settings.choices import (
@@ -23,6 +23,7 @@ from randquant.settings.choices import (
 )
 from randquant.settings.encoder import BENCHMARK_ENCODER, EncoderSettings
 from randquant.settings.method import MethodSettings
+from randquant.settings.reading import ReadingSettings
 
 WITHOUT_EFFECT = (  # on the trained encoder
     "out", "workers", "log_every", "watch_every", "save_every", "save_minutes", "keep", "monitors", "logger",
@@ -35,7 +36,8 @@ class PretrainSettings:
     """Train an encoder on unlabelled data and leave it in a run directory."""
 
     data: Positional[str]
-    """A data set of the catalogue, such as digits."""
+    """A data set of the catalogue, such as digits, or a file or folder of your own: .npy, .npz, .csv, .parquet, .txt,
+    .jsonl, or a folder of pictures, recordings or texts."""
     method: str = "rq"
     """none, rq, emix, shed, mae, capri, imix, mocov3, byol, simsiam or simclr, after partners: crop+rq, rq+byol."""
     out: Path
@@ -71,8 +73,13 @@ class PretrainSettings:
     """Share of the steps in which the learning rate rises from 0 to its peak."""
     rate_every: int = 1
     """Steps between changes of the learning rate: 1, or those of an epoch for recipes whose rate changes once in it."""
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
+    """How a path is read."""
+    holdout: float = 0.0
+    """Of a path: the share of the samples, or of whole groups, that nothing is learnt or inferred from; their names are
+    kept with the run."""
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
-    """The encoder's sizes."""
+    """The encoder's sizes; for a path, unless one of them is changed, they follow from the number of samples."""
     method_details: MethodSettings = field(default_factory=MethodSettings)
     """The method's settings."""
     device: Device = "auto"
@@ -83,8 +90,9 @@ class PretrainSettings:
     """Compile the encoder's blocks, which takes a minute and needs a C++ compiler."""
     workers: int = 2
     """Processes that read samples from files; data in memory needs none."""
-    monitors: tuple[str, ...] = ()
-    """Labelled data sets on which neighbours and a linear head are tried while the encoder trains."""
+    monitors: Annotated[tuple[str, ...], arg(aliases=["--eval"])] = ()
+    """Labelled data sets on which neighbours and a linear head are tried while the encoder trains: of the catalogue, or
+    NAME=PATH, whose labels are in the column that --label names."""
     logger: tuple[Logger, ...] = ()
     """Where metrics go beside metrics.jsonl: tensorboard, wandb."""
     log_every: int = 10
@@ -110,6 +118,8 @@ class PretrainSettings:
         check_least("workers", self.workers, 0)
         for name in ("steps", "accumulate", "rate_every", "log_every", "watch_every", "save_every", "keep"):
             check_least(name, getattr(self, name), 1)
+        if not 0 <= self.holdout < 1:
+            raise UserError(f"holdout: got {self.holdout}, must be a share of the samples, at least 0 and below 1")
         if not 0 <= self.warmup < 1:
             raise UserError(f"warmup: got {self.warmup}, must be a share of the steps, at least 0 and below 1")
         if not 0 <= self.optimizer_momentum < 1:
@@ -123,7 +133,8 @@ class PretrainSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
-        return {**asdict(self), "out": str(self.out)}
+        reading = {**self.reading.choices(), "patch": list(self.reading.patch)}  # as JSON has it
+        return {**asdict(self), "out": str(self.out), "reading": reading}
 
     def decisive(self) -> dict[str, Any]:
         """What the trained encoder depends on, as plain values: neither the folder, nor what is shown or saved."""
@@ -136,6 +147,7 @@ class PretrainSettings:
         plain = {name: value for name, value in values.items() if name in known}
         plain["out"] = Path(plain["out"])
         plain["encoder"] = EncoderSettings(**plain["encoder"])
+        plain["reading"] = ReadingSettings.from_dict(plain.get("reading", {}))
         plain["method_details"] = MethodSettings(**plain["method_details"])
         plain |= {name: tuple(plain[name]) for name in ("monitors", "logger")}  # JSON gives lists
         return cls(**plain)

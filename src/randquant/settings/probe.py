@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tyro.conf import Positional
 
 from randquant.errors import UserError
 from randquant.settings.choices import Device, Protocol, check_least
+from randquant.settings.reading import ReadingSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +18,9 @@ class ProbeSettings:
     run: Positional[str]
     """A run directory; random or raw for the two plain rows alone."""
     task: Positional[tuple[str, ...]]
-    """Data sets with labels, such as digits."""
+    """Data sets with labels, such as digits, or paths, whose labels are in the column that --label names."""
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
+    """How a path is read; what is not given is as the run had it."""
     seed: int = 0
     """Names the validation part, the draws of the few labels, and the weights of a random encoder."""
     draws: int = 5

@@ -82,28 +82,41 @@ def check_whole(content: bytes) -> None:
             raise ValueError("its last page is missing, or a part of it")
 
 
-def spectrogram(clip: NDArray[np.float32], rate: int, seconds: float) -> NDArray[np.float32]:
+def spectrogram(clip: NDArray[np.float32], rate: int, seconds: float, highest: int = HIGHEST) -> NDArray[np.float32]:
     """float32 [64, 64] from 0, which is 80 decibels below the loudest place, to 1; low pitches first.
 
     Args:
         clip: values from -1 to 1, at `rate` values a second.
         rate: at least twice the highest pitch.
         seconds: what is kept.
+        highest: pitch, in Hz.
     """
     librosa: Any = library("librosa", "audio", "data")
     hop = round(rate * seconds / _MOMENTS)
-    window = 1 << (rate // 24).bit_length()  # 512 values of 8,000 a second and 2048 of 44,100: 46 to 64 milliseconds
-    _, (start, _) = librosa.effects.trim(clip, top_db=_QUIET, frame_length=window, hop_length=window // 4)
+    window = _window(rate)
     kept = np.zeros(hop * (_MOMENTS - 1) + 1, dtype=np.float32)  # a window stands on its first value, and on its last
-    heard = clip[start : start + len(kept)]
+    heard = begun(clip, rate)[: len(kept)]
     kept[: len(heard)] = heard
-    power = _filters(rate, window) @ np.abs(librosa.stft(kept, n_fft=window, hop_length=hop)) ** 2
+    power = _filters(rate, window, highest) @ np.abs(librosa.stft(kept, n_fft=window, hop_length=hop)) ** 2
     decibels = librosa.power_to_db(power, ref=np.max, top_db=_RANGE)  # from -80 to 0
     return np.asarray(np.clip(decibels / _RANGE + 1, 0, 1), dtype=np.float32)
 
 
+def begun(clip: NDArray[np.float32], rate: int) -> NDArray[np.float32]:
+    """A clip from where it first comes near its loudest."""
+    librosa: Any = library("librosa", "audio", "data")
+    window = _window(rate)
+    _, (start, _) = librosa.effects.trim(clip, top_db=_QUIET, frame_length=window, hop_length=window // 4)
+    return clip[start:]
+
+
+def _window(rate: int) -> int:
+    """512 values of 8,000 a second and 2048 of 44,100: 46 to 64 milliseconds."""
+    return 1 << (rate // 24).bit_length()
+
+
 @functools.lru_cache(maxsize=8)
-def _filters(rate: int, window: int) -> NDArray[np.float32]:
+def _filters(rate: int, window: int, highest: int) -> NDArray[np.float32]:
     """float32 [64, 1 + window / 2]: what each pitch takes of each frequency."""
     librosa: Any = library("librosa", "audio", "data")
-    return np.asarray(librosa.filters.mel(sr=rate, n_fft=window, n_mels=_PITCHES, fmax=HIGHEST))
+    return np.asarray(librosa.filters.mel(sr=rate, n_fft=window, n_mels=_PITCHES, fmax=highest))

@@ -1,0 +1,152 @@
+"""A .csv, .tsv or .parquet file in, its columns out: numbers as float64 with NaN, words as texts with None."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from randquant.data.own.columns import fit_table, is_text
+from randquant.data.own.form import InputForm
+from randquant.data.own.source import column_of
+from randquant.data.own.words import fit_words
+from randquant.data.present import reading as reading_file
+from randquant.errors import UserError
+from randquant.libraries import library
+from randquant.settings import ReadingSettings
+
+Columns = dict[str, NDArray[Any]]
+_DELIMITERS = ",;\t|"
+
+
+class TableSource:
+    """Samples are rows.
+
+    Args:
+        path: the file.
+        columns: all of them, [N] each.
+        how: `inputs`: the names of columns that are numbers or categories; `text`: that of texts, or "".
+        names: a word for each row, or None.
+        label: the column that holds labels unless another is named.
+    """
+
+    def __init__(
+        self,
+        path: Path | None,
+        columns: Columns,
+        how: Mapping[str, Any],
+        names: Sequence[str] | None = None,
+        label: str = "",
+    ) -> None:
+        self.path, self.columns, self.how, self.names, self.label = path, columns, dict(how), names, label
+        self.notes: list[str] = []
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
+    def column(self, name: str) -> NDArray[Any]:
+        """A column by its name."""
+        return column_of(self.columns, name, self.path)
+
+    def raw(self, rows: Sequence[int]) -> tuple[Any, ...]:
+        """Columns of those rows, and texts."""
+        places = np.asarray(rows)
+        found: list[Any] = []
+        if self.how["inputs"]:
+            found.append({name: self.column(name)[places] for name in self.how["inputs"]})
+        if self.how["text"]:
+            found.append(texts_of(self.column(self.how["text"])[places]))
+        return tuple(found)
+
+    def fit(self, rows: Sequence[int], reading: ReadingSettings) -> tuple[InputForm, ...]:
+        """A table, or texts, or both; columns that say nothing are left out of `how`."""
+        forms: list[InputForm] = []
+        if self.how["inputs"]:
+            table = fit_table(self.columns, rows, self.how["inputs"], self.notes)
+            self.how["inputs"] = [*table.numbers, *table.categories]
+            forms.append(table)
+        if self.how["text"]:
+            forms.append(fit_words(self.raw(rows)[-1], reading.length, self.notes))
+        return tuple(forms)
+
+
+def open_table(path: Path, reading: ReadingSettings, how: Mapping[str, Any] | None) -> TableSource:
+    """The rows of a table.
+
+    Raises:
+        UserError: the file is broken, or a column that was named is missing.
+    """
+    columns = read_columns(path)
+    names = None if not reading.id else [str(one) for one in column_of(columns, reading.id, path)]
+    return hold_table(path, columns, names, reading, how)
+
+
+def hold_table(
+    path: Path | None,
+    columns: Columns,
+    names: Sequence[str] | None,
+    reading: ReadingSettings,
+    how: Mapping[str, Any] | None,
+) -> TableSource:
+    """A table whose columns are in memory."""
+    if how is not None:
+        return TableSource(path, columns, how, names)
+    told = {one for one in (reading.label, reading.group, reading.id, reading.time) if one}
+    for name in told:
+        column_of(columns, name, path)
+    free = [name for name in columns if name not in told]
+    text = next((name for name in free if is_text(columns[name])), "")
+    source = TableSource(path, columns, {"inputs": [name for name in free if name != text], "text": text}, names)
+    source.notes.append(f"table: {len(source):,} rows are samples (--id names the column of series that take several)")
+    if text:
+        source.notes.append(f"text: column {text!r}, since its cells hold several words each")
+    return source
+
+
+def read_columns(path: Path) -> Columns:
+    """All columns of a file.
+
+    Raises:
+        UserError: a line has too many or too few cells, the encoding is not UTF-8, or the file is empty.
+    """
+    arrow: Any = library("pyarrow", "tables", "data")
+    with reading_file(path, "mend the file"):
+        if path.suffix == ".parquet":
+            table = library("pyarrow.parquet", "tables", "data").read_table(path)
+        else:
+            csv: Any = library("pyarrow.csv", "tables", "data")
+            with path.open("rb") as file:
+                head = file.readline().decode("utf-8", "replace")
+            if not head.strip():
+                raise UserError(f"data: {path} is empty; it must begin with a line of column names")
+            delimiter = max(_DELIMITERS, key=head.count)
+            table = csv.read_csv(
+                path,
+                parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+                convert_options=csv.ConvertOptions(strings_can_be_null=True),
+            )
+        return {name: _values(arrow, table.column(name)) for name in table.column_names}
+
+
+def _values(arrow: Any, column: Any) -> NDArray[Any]:
+    """One column: float64 with NaN, or objects with None."""
+    types = arrow.types
+    kind = column.type
+    if types.is_temporal(kind):
+        seconds = column.cast(arrow.timestamp("ns")) if not types.is_time(kind) else column.cast(arrow.time64("ns"))
+        column = arrow.compute.divide(seconds.cast(arrow.int64()).cast(arrow.float64()), 1e9)
+    elif types.is_boolean(kind):
+        column = column.cast(arrow.int8())
+    elif types.is_null(kind) or types.is_decimal(kind):
+        column = column.cast(arrow.float64())
+    elif not (types.is_floating(kind) or types.is_integer(kind)):
+        return np.array(column.cast(arrow.string()).to_pylist(), dtype=object)
+    return np.asarray(column.cast(arrow.float64(), safe=False).to_numpy(), np.float64)
+
+
+def texts_of(values: NDArray[Any]) -> list[str]:
+    """Cells as texts; an empty cell is an empty one."""
+    return ["" if one is None else str(one) for one in values]

@@ -1,0 +1,75 @@
+"""Settings in, the data sets of a training out: the one that is trained on, and those that are tried on the way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from randquant.data import Dataset, Form, is_path, open_data
+from randquant.data.own.samples import digests
+from randquant.errors import UserError
+from randquant.run import Run
+from randquant.settings import EncoderSettings, PretrainSettings
+
+LARGE = 20_000  # samples from which a path gets the larger encoder
+LARGER = EncoderSettings(width=128, depth=4, heads=4, head_width=32, mlp_width=256)
+
+
+def open_training(settings: PretrainSettings) -> Dataset:
+    """The data set that `settings.data` names. A run that goes on reads its path as it did.
+
+    Raises:
+        UserError: it is not there, or cannot be read as samples.
+    """
+    form = None
+    if settings.resume and is_path(settings.data) and (facts := Run.open(settings.out).data):
+        form = Form.from_dict(facts["form"])
+    return open_data(
+        settings.data,
+        faithful=settings.dabs_faithful,
+        form=form,
+        labelled=False,
+        holdout=settings.holdout,
+        seed=settings.seed,
+        **settings.reading.choices(),
+    )
+
+
+def fitted(settings: PretrainSettings, dataset: Dataset) -> tuple[PretrainSettings, list[str]]:
+    """The settings with what follows from the data, and what was inferred in plain words, a line each."""
+    settings = replace(settings, batch=settings.batch or dataset.batch)
+    if dataset.own is None:
+        return settings, []
+    notes = list(dataset.own.notes)
+    if settings.encoder == EncoderSettings():
+        count = len(dataset.parts["train"].ids)
+        sizes = LARGER if count >= LARGE else settings.encoder
+        settings = replace(settings, encoder=sizes)
+        few = "fewer than" if count < LARGE else "at least"
+        notes.append(
+            f"encoder: width {sizes.width}, {sizes.depth} blocks ({few} {LARGE:,} samples; --width and --depth set it)"
+        )
+    if settings.method_details.at == "input" and not any(one.channels for one in dataset.spec.inputs):
+        settings = replace(settings, method_details=replace(settings.method_details, at="embeddings"))
+        notes.append("method: what rq quantizes are the embeddings, since symbols have no values (--at)")
+    return settings, notes
+
+
+def open_monitor(word: str, dataset: Dataset, settings: PretrainSettings) -> Dataset:
+    """A labelled data set by its name in the catalogue, or by NAME=PATH; a path is read as the training's own was.
+
+    Raises:
+        UserError: it is not there, has no labels, or the training's data are no path.
+    """
+    name, equals, path = word.partition("=")
+    if not equals and not is_path(word):
+        return open_data(word)
+    if dataset.own is None:
+        raise UserError(f"monitors: got {word!r}, but {dataset.name} is in the catalogue; name data sets of it")
+    found = open_data(path or word, form=dataset.own.form, **settings.reading.choices())
+    return replace(found, name=name if equals else word)
+
+
+def remember(run: Run, dataset: Dataset) -> None:
+    """Write down which samples of a path were trained on, by what they hold."""
+    if dataset.own is not None:
+        run.save_seen(digests(dataset.parts["train"]))

@@ -1,0 +1,247 @@
+"""own: a path of any kind becomes samples, says what it inferred, and is read the same way again."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import paths
+from randquant.data import Batch, Dataset, Form, open_data
+from randquant.data.own import samples
+from randquant.data.own.patches import choose_patch
+from randquant.data.own.samples import digests
+from randquant.errors import UserError
+from randquant.spec import Grid, Table, Target, Tokens
+
+Make = Callable[[Path], Path]
+
+CASES: dict[str, tuple[Make, dict[str, Any], tuple[Any, ...], str]] = {
+    # what makes the path, how it is read, the inputs (of tokens, their class), and a line that is said
+    "table": (paths.array((5,)), {}, (Table,), "a table of 5 columns"),
+    "many columns": (paths.array((300,)), {}, (Grid(1, (300,), (5,)),), "a signal of 300 steps"),
+    "channels first": (paths.array((3, 40)), {}, (Grid(3, (40,), (2,)),), "channels first: 3"),
+    "channels last": (paths.array((40, 3)), {}, (Grid(3, (40,), (2,)),), "channels last: 3"),
+    "told": (paths.array((40, 3)), {"channel_axis": 1, "patch": (1,)}, (Grid(40, (3,), (1,)),), "as --channel-axis"),
+    "grey": (paths.array((28, 28), "uint8"), {}, (Grid(1, (28, 28), (4, 4)),), "no axis of channels"),
+    "colour": (paths.array((16, 16, 3), "uint8"), {}, (Grid(3, (16, 16), (2, 2)),), "channels last: 3"),
+    "bands first": (paths.array((12, 8, 8)), {}, (Grid(12, (8, 8), (2, 2)),), "channels first: 12"),
+    "few places": (paths.array((32, 7, 7)), {}, (Grid(32, (8, 8), (2, 2), gaps=True),), "filled up to 8x8"),
+    "volumes": (paths.array((1, 8, 8, 8)), {}, (Grid(1, (8, 8, 8), (2, 2, 2)),), "channels first: 1"),
+    "cubes": (paths.array((8, 8, 8)), {}, (Grid(1, (8, 8, 8), (2, 2, 2)),), "no axis of channels"),
+    "odd length": (paths.array((2, 199)), {}, (Grid(2, (200,), (4,), gaps=True),), "filled up to 200"),
+    "shorter": (paths.array((2, 199)), {"length": 64, "patch": (8,)}, (Grid(2, (64,), (8,)),), "as --patch says"),
+    "npz": (paths.archive, {"label": "y"}, (Grid(3, (16,), (2,)),), "channels first: 3"),
+    "csv": (paths.people, {"label": "y", "group": "person"}, (Table,), "left out: row (it numbers the rows), still"),
+    "series": (
+        paths.long,
+        {"id": "series", "time": "when", "label": "y"},
+        (Grid(2, (32,), (2,), gaps=True),),
+        "what is missing is masked",
+    ),
+    "txt": (paths.texts, {}, (Tokens,), "pieces of words, learnt from 24 texts"),
+    "jsonl": (paths.records, {"label": "y"}, (Tokens,), "texts: 24, with y beside them"),
+    "pictures": (paths.pictures, {}, (Grid(3, (16, 16), (2, 2)),), "labels: the 2 folders"),
+    "bands": (paths.bands, {}, (Grid(5, (12, 12), (2, 2)),), "24 of 5 channels, 12x12 (as all are)"),
+    "captioned": (paths.captioned, {"label": "y"}, (Grid(1, (12, 12), (2, 2)), Tokens), "captions: column 'caption'"),
+    "sounds": (paths.sounds, {}, (Grid(1, (64, 64), (8, 8), gaps=True),), "the end of a shorter recording is masked"),
+}
+
+
+def own(dataset: Dataset) -> Any:
+    assert dataset.own is not None
+    return dataset.own
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_kind_of_path(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make, choices, inputs, told = CASES[name]
+    path = make(tmp_path)
+    dataset = open_data(str(path), **choices)
+    held = dataset.held("train")
+    assert len(held.ids) == paths.COUNT
+    for one, expected, values in zip(dataset.spec.inputs, inputs, held.inputs, strict=True):
+        assert isinstance(one, expected) if isinstance(expected, type) else one == expected
+        assert values.shape == (paths.COUNT, *one.shape)
+        assert one.gaps == bool(values.isnan().any())
+        if one.channels:
+            numbers = values[:, : one.channels]
+            assert abs(numbers.nanmean().item()) < 1e-3
+            assert numbers[~numbers.isnan()].std().item() == pytest.approx(1, abs=0.1)
+    assert any(told in note for note in own(dataset).notes), own(dataset).notes
+    labelled = "label" in choices or name == "pictures"
+    assert dataset.spec.target == (Target("class", 2) if labelled else None)
+
+    # The same path read by what a run keeps of the first: the same inputs, bit for bit, also where they are streamed.
+    form = Form.from_dict(json.loads(json.dumps(own(dataset).form.to_dict())))
+    assert form == own(dataset).form
+    monkeypatch.setattr(samples, "HELD", 0)
+    streamed = open_data(str(path), form=form, label=choices.get("label", "")).parts["train"]
+    assert not isinstance(streamed, Batch)
+    rows = torch.tensor([5, 0, 23])
+    taken = pickle.loads(pickle.dumps(streamed)).take(rows)
+    for one, other in zip(taken.inputs, held.take(rows).inputs, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0, equal_nan=True)
+    assert taken.ids.tolist() == rows.tolist()
+    assert np.array_equal(digests(streamed), digests(held))
+    assert len(np.unique(digests(held))) == paths.COUNT
+
+
+def test_values_labels_and_names_stay_with_their_rows(tmp_path: Path) -> None:
+    values = np.arange(24 * 3 * 8, dtype=np.float64).reshape(24, 8, 3) ** 2
+    np.save(tmp_path / "x.npy", values)
+    np.save(tmp_path / "y.npy", np.arange(24) // 8)
+    dataset = open_data(str(tmp_path / "x.npy"), label="y.npy")
+    held = dataset.held("train")
+    back = held.inputs[0].double() * torch.tensor(own(dataset).form.inputs[0].spread)[:, None]
+    back = back + torch.tensor(own(dataset).form.inputs[0].mean)[:, None]
+    np.testing.assert_allclose(back.numpy().transpose(0, 2, 1), values, rtol=1e-4, atol=1)
+    assert held.target is not None
+    assert held.target.tolist() == (np.arange(24) // 8).tolist()
+
+    series = open_data(str(paths.long(tmp_path)), id="series", time="when", label="y", group="person")
+    assert own(series).names == [f"s{one}" for one in range(24)]
+    first = series.held("train")
+    # Column b counts the rows upwards, and time runs against it.
+    assert (first.inputs[0][3, 1, :13].diff() < 0).all()
+    assert first.inputs[0][3, :, 13:].isnan().all()
+    assert series.classes == ("no", "yes")
+    assert first.groups is not None
+    assert first.groups.unique().tolist() == list(range(6))
+
+    lines = open_data(str(paths.texts(tmp_path)))
+    assert own(lines).names[4:6] == ["5", "7"]  # line 6 is empty
+
+
+def test_a_table_knows_categories_empty_cells_and_new_words(tmp_path: Path) -> None:
+    path = paths.people(tmp_path)
+    dataset = open_data(str(path), label="y", group="person")
+    spec = dataset.spec.inputs[0]
+    assert isinstance(spec, Table)
+    assert (spec.columns, spec.categories, spec.gaps) == (2, (4,), True)
+    held = dataset.held("train").inputs[0]
+    assert held[3, 1].isnan()
+    assert held[:3, 2].tolist() == [1, 2, 3]
+    assert spec.limits is not None
+    low, high = torch.tensor(spec.limits).T
+    assert torch.equal(held[:, :2].nan_to_num(0).amax(0), high)
+    assert (held[:, :2].nan_to_num(0) >= low).all()
+    new = paths.table(tmp_path / "new.csv", ("city", "income", "age"), [("z", 1, 2), ("a", 3, "")])
+    found = open_data(str(new), form=own(dataset).form).held("train").inputs[0]
+    assert found[:, 2].tolist() == [0, 1]
+    assert found[1, 0].isnan()
+    assert open_data(str(paths.array((4,))(tmp_path)), channel_axis=0).spec.inputs == (Grid(1, (4,), (2,)),)
+
+
+def test_what_is_held_out_shapes_nothing(tmp_path: Path) -> None:
+    path = paths.people(tmp_path)
+    dataset = open_data(str(path), label="y", group="person", holdout=0.3, seed=1)
+    train, test = dataset.held("train"), dataset.held("test")
+    assert train.groups is not None
+    assert test.groups is not None
+    assert not set(train.groups.tolist()) & set(test.groups.tolist())
+    assert sorted([*train.ids.tolist(), *test.ids.tolist()]) == list(range(24))
+    assert len(test.ids) == 8
+    assert own(dataset).held_out == tuple(test.ids.tolist())
+    assert own(dataset).groups == tuple(f"p{one}" for one in sorted(set(test.groups.tolist())))
+    # Changing held-out cells changes neither scale nor words.
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for row in test.ids.tolist():
+        cells = lines[row + 1].split(",")
+        lines[row + 1] = ",".join([cells[0], "1000", "-1000", "new", *cells[4:]])
+    path.write_text("\n".join(lines), encoding="utf-8")
+    again = open_data(str(path), label="y", group="person", holdout=0.3, seed=1)
+    assert own(again).form == own(dataset).form
+    assert open_data(str(path), label="y", holdout=0.25, seed=2).held("test").ids.shape == (6,)
+
+
+def test_labels_may_be_numbers_and_may_be_missing(tmp_path: Path) -> None:
+    rows = [(row % 5, row % 3, row / 3, "" if row < 4 else row % 2) for row in range(24)]
+    path = paths.table(tmp_path / "t.csv", ("a", "b", "price", "kind"), rows)
+    priced = open_data(str(path), label="price")
+    assert (priced.spec.target, priced.metric) == (Target("regression", 1), "pearson")
+    some = open_data(str(path), label="kind")
+    assert some.held("train").ids.tolist() == list(range(4, 24))
+    assert some.classes == ("0", "1")
+    every = open_data(str(path), label="kind", labelled=False)
+    assert every.spec.target is None
+    assert len(every.held("train").ids) == 24
+    assert own(every).form.inputs[0].numbers == own(some).form.inputs[0].numbers == ("a", "b", "price")
+
+
+def test_patches_by_rule_and_by_will() -> None:
+    assert choose_patch((200,), ()) == (
+        (4,),
+        (200,),
+        "patch: 4 of 200 steps: 50 tokens (64 tokens at most; --patch sets it)",
+    )
+    assert choose_patch((28, 28), ())[:2] == ((4, 4), (28, 28))
+    assert choose_patch((3, 100), ())[:2] == ((1, 20), (3, 100))
+    assert choose_patch((30, 30), (4,))[:2] == ((4, 4), (32, 32))
+    with pytest.raises(UserError, match=r"^patch: got \(40,\) for a grid of 30x30"):
+        choose_patch((30, 30), (40,))
+
+
+def test_names_of_the_catalogue_are_no_paths() -> None:
+    assert open_data("digits").own is None
+    with pytest.raises(UserError, match=r"^holdout: digits is in the catalogue"):
+        open_data("digits", holdout=0.2)
+
+
+MEMORY = """
+import resource, sys, torch
+from randquant.data import open_data
+import randquant.pretrain
+from randquant.pretrain.feed import feed
+def held():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("RssAnon")) / 1024
+def most():
+    global peak
+    peak = max(peak, held())
+before = peak = held()
+data = open_data(sys.argv[1])
+most()
+batches = feed(data.parts["train"], torch.device("cpu"), seed=0, batch=32)
+for _ in range(5):
+    next(batches); most()
+print(peak - before)
+"""
+
+
+def megabytes_beyond(path: Path) -> float:
+    """Anonymous memory that opening an .npy and reading some batches of it takes, in MB."""
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", MEMORY, str(path)], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def sparse(path: Path, count: int) -> Path:
+    """A file of zeros that takes no room, but for one sample in a hundred."""
+    array = np.lib.format.open_memmap(path, "w+", np.dtype(np.float32), (count, 4, 4096))
+    array[::100] = RNG.normal(size=(4, 4096))
+    array.flush()
+    return path
+
+
+RNG = np.random.default_rng(0)
+
+
+def test_an_array_larger_than_what_is_held_is_mapped(tmp_path: Path) -> None:
+    path = sparse(tmp_path / "large.npy", 6400)  # 420 MB
+    assert megabytes_beyond(path) < 150
+
+
+@pytest.mark.soak
+def test_two_gigabytes_need_less_than_300_megabytes(tmp_path: Path) -> None:
+    path = sparse(tmp_path / "large.npy", 32_768)
+    assert path.stat().st_size > 2**31
+    assert megabytes_beyond(path) < 300

@@ -1,0 +1,134 @@
+"""unseen: what an encoder has not seen leads a probe, whatever file it stands in, and groups are never torn."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from randquant.data import Dataset, open_data
+from randquant.errors import UserError
+from randquant.finetune import finetune
+from randquant.pretrain import pretrain
+from randquant.probe import probe
+from randquant.probe.unseen import SEEN, split_path
+from randquant.probe.verdict import verdict
+from randquant.run import Run
+from randquant.settings import EncoderSettings, FinetuneSettings, ProbeSettings, ReadingSettings
+
+TINY = EncoderSettings(width=16, depth=1, heads=2, head_width=8, mlp_width=16)
+COUNT = 60
+NAMED = ReadingSettings(label="y.npy", group="who.npy")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 samples of 12 people and 2 classes; a run that held some people out, and one that did not."""
+    folder = tmp_path_factory.mktemp("unseen")
+    rng = np.random.default_rng(0)
+    y = np.arange(COUNT) % 2
+    np.save(folder / "x.npy", rng.normal(size=(COUNT, 2, 16)) + 2 * y[:, None, None])
+    np.save(folder / "y.npy", y)
+    np.save(folder / "who.npy", np.arange(COUNT) // 5)
+    for name, holdout in (("held", 0.3), ("all", 0.0)):
+        dataset = open_data(str(folder / "x.npy"), labelled=False, holdout=holdout, group="who.npy")
+        pretrain(dataset, out=folder / name, encoder=TINY, steps=2, device="cpu", quiet=True)
+    return folder
+
+
+def ids(dataset: Dataset, part: str) -> set[int]:
+    return set(dataset.parts[part].ids.tolist())
+
+
+def test_held_out_rows_are_the_test_part(folder: Path) -> None:
+    run = Run.open(folder / "held")
+    facts = run.data
+    assert facts is not None
+    (split,), note = split_path(run, str(folder / "x.npy"), NAMED, 0)
+    assert ids(split, "test") == set(facts["held_out"])
+    assert len(ids(split, "test")) == 20
+    assert ids(split, "train") == set(range(COUNT)) - ids(split, "test")
+    assert SEEN not in split.name
+    assert "tested on the 20 samples that the encoder has not seen" in note
+    # A copy under another name is known again: it is the samples that count, not the file.
+    for name in ("x.npy", "y.npy", "who.npy"):
+        (folder / "copy").mkdir(exist_ok=True)
+        shutil.copy(folder / name, folder / "copy" / name)
+    again = split_path(run, str(folder / "copy" / "x.npy"), NAMED, 0)
+    assert ids(again.datasets[0], "test") == ids(split, "test")
+
+
+def test_without_unseen_rows_it_says_so(folder: Path) -> None:
+    splits, note = split_path(Run.open(folder / "all"), str(folder / "x.npy"), NAMED, 0)
+    assert note.endswith(SEEN)
+    assert len(splits) == 5
+    assert all(SEEN in one.name for one in splits)
+    assert sorted(row for one in splits for row in ids(one, "test")) == list(range(COUNT))
+    for one in splits:
+        assert not {row // 5 for row in ids(one, "test")} & {row // 5 for row in ids(one, "train")}
+    new = np.load(folder / "x.npy") + 0.01
+    np.save(folder / "new.npy", new)
+    splits, note = split_path(Run.open(folder / "all"), str(folder / "new.npy"), NAMED, 0)
+    assert note.endswith("the encoder has seen none of them")
+    assert splits[0].name == str(folder / "new.npy")
+
+
+def test_a_probe_has_all_its_rows(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    settings = ProbeSettings(
+        run=str(folder / "held"), task=(str(folder / "x.npy"),), reading=NAMED, draws=2, device="cpu"
+    )
+    lines = probe(settings)
+    out, told = capfd.readouterr()
+    assert {(line["method"], line["head"]) for line in lines} == {
+        *(("raw", head) for head in ("linear", "knn", "boosted")),
+        *((method, head) for method in ("none", "rq") for head in ("linear", "knn")),
+    }
+    assert {line["labels"] for line in lines} == {"1", "5", "20", "all"}
+    assert {line["samples"] for line in lines} == {20}
+    assert max(line["value"] for line in lines if line["method"] == "raw") == 1
+    assert "has not seen" in told
+    assert "Pretraining " in told
+    assert len(out.splitlines()) == 1 + 7 * 4
+    tuned = FinetuneSettings(
+        run=folder / "held", data=str(folder / "x.npy"), reading=NAMED, steps=2, draws=1, device="cpu", quiet=True
+    )
+    assert {line["samples"] for line in finetune(tuned)} == {20}
+
+
+def test_what_cannot_be_probed_is_one_line(folder: Path) -> None:
+    with pytest.raises(UserError, match=r"^label: .* has no labels yet; name their column"):
+        split_path(Run.open(folder / "held"), str(folder / "x.npy"), ReadingSettings(), 0)
+    np.save(folder / "same.npy", np.zeros(COUNT))
+    with pytest.raises(UserError, match=r"^label: column 'same.npy' has the same label throughout"):
+        split_path(Run.open(folder / "held"), str(folder / "x.npy"), ReadingSettings(label="same.npy"), 0)
+    (folder / "held" / "seen.npy").rename(folder / "seen.npy")
+    try:
+        with pytest.raises(UserError, match=r"has not been trained to its end"):
+            split_path(Run.open(folder / "held"), str(folder / "x.npy"), NAMED, 0)
+    finally:
+        (folder / "seen.npy").rename(folder / "held" / "seen.npy")
+
+
+def test_the_verdict_says_where_pretraining_did_not_pay() -> None:
+    rows = {("raw", "boosted"): (0.9, 0.9, 0.9), ("none", "knn"): (0.5, 0.6, 0.5), ("rq", "linear"): (0.95, 0.85, 0.9)}
+    lines = [
+        {"method": method, "head": head, "labels": labels, "value": value + shift * (method == "rq"), "samples": 50}
+        for (method, head), values in rows.items()
+        for labels, shift in (("1", 0.3), ("5", -0.3), ("all", 0.0))
+        for value in values
+    ]
+    told = verdict(lines, "rq")
+    assert told.startswith(
+        "Pretraining paid with 1 label a class (120.0 by linear, against 90.0 of the raw input, boosted)"
+    )
+    assert "did not pay with 5 labels a class (60.0" in told
+    assert "made no clear difference with all labels" in told
+    # Of a single value only the number of samples tells how far it can be trusted.
+    single = [
+        {"method": method, "head": "knn", "labels": "all", "value": value, "samples": 100}
+        for method, value in (("raw", 0.8), ("rq", 0.84))
+    ]
+    assert "made no clear difference" in verdict(single, "rq")
+    assert "paid with all labels" in verdict([{**line, "samples": 10_000} for line in single], "rq")
