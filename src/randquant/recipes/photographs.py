@@ -127,8 +127,9 @@ def _plan(experiment: Experiment, settings: RecipeSettings, dataset: Dataset, ou
 
 
 def _sizes(experiment: Experiment, settings: RecipeSettings) -> EncoderSettings:
-    shrunk: EncoderSettings = SIZES[settings.scale].shrink(experiment.options["encoder"])
-    return shrunk
+    """The encoder at this scale; published weights have a size of their own."""
+    published: EncoderSettings = experiment.options["encoder"]
+    return published if experiment.kind == "verify" else SIZES[settings.scale].shrink(published)
 
 
 def _supervised(experiment: Experiment, settings: RecipeSettings, dataset: Dataset, out: Path) -> dict[str, float]:
