@@ -19,7 +19,7 @@ FILES = sorted(SRC.rglob("*.py"))
 # Package order is data order: a room may import the rooms before it. The grid of bench ends in a report.
 ROOMS = (
     "errors", "libraries", "terminal", "spec", "settings", "process", "device", "world", "quantize", "data", "encoder",
-    "methods", "run", "probe", "pretrain", "finetune", "report", "bench", "cli", "__main__",
+    "methods", "run", "probe", "pretrain", "finetune", "report", "bench", "recipes", "cli", "__main__",
 )  # fmt: skip
 HEAVY = {"torch", "numba", "numpy", "scipy", "sklearn", "matplotlib", "lightning_fabric", "jinja2", "triton", "rich"}
 

@@ -35,6 +35,7 @@ from randquant.settings import (
     ProbeSettings,
     Protocol,
     QuickstartSettings,
+    RecipeSettings,
     ReportSettings,
     defaults_of,
 )
@@ -56,6 +57,7 @@ COMMANDS = {
     "choose": Command(ChooseSettings, "bench", "choose"),
     "bench": Command(BenchSettings, "bench", "bench"),
     "report": Command(ReportSettings, "report", "report"),
+    "recipe": Command(RecipeSettings, "recipes", "recipe"),
     "data": Command(DataSettings, "data.command", "data"),
 }
 

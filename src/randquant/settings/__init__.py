@@ -19,6 +19,7 @@ from randquant.settings.method import MethodSettings
 from randquant.settings.pretrain import DABS, WITHOUT_EFFECT, PretrainSettings, defaults_of
 from randquant.settings.probe import ProbeSettings
 from randquant.settings.quickstart import QuickstartSettings
+from randquant.settings.recipe import RecipeSettings
 from randquant.settings.report import ReportSettings
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "QuickstartSettings",
     "BenchSettings",
     "ChooseSettings",
+    "RecipeSettings",
     "ReportSettings",
     "Device",
     "Precision",

@@ -22,6 +22,7 @@ Decay = Literal["all", "matrices"]
 Logger = Literal["tensorboard", "wandb"]
 Protocol = Literal["default", "dabs"]
 Suite = Literal["mini", "dabs"]
+RecipeAction = Literal["list", "show", "run"]
 DataAction = Literal["list", "info", "get", "check", "pack"]
 
 
