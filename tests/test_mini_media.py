@@ -18,12 +18,21 @@ from tokenizers.decoders import ByteLevel
 from layouts.mini_media import LAYOUTS
 from randquant.data import Dataset
 from randquant.data.entry import Entry
-from randquant.data.mini import emoji, help_pages, shape_questions, speaker, spoken_article, symbols, xray_shapes
+from randquant.data.mini import (
+    emoji,
+    emoji_category,
+    help_pages,
+    shape_questions,
+    speaker,
+    spoken_article,
+    symbols,
+    xray_shapes,
+)
 from randquant.data.mini.spectrogram import spectrogram, waveform
 
 ENTRIES: dict[str, Entry] = {
     entry.name: entry
-    for module in (spoken_article, speaker, help_pages, emoji, xray_shapes, shape_questions)
+    for module in (spoken_article, speaker, help_pages, emoji, emoji_category, xray_shapes, shape_questions)
     for entry in module.ENTRIES
 }
 

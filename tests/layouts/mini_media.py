@@ -101,6 +101,7 @@ def emoji(root: Path, patch: pytest.MonkeyPatch) -> None:
     for number, name in enumerate(names):
         code = f"1F60{number:X}"
         listed.append({"unified": f"{code}-FE0F", "image": f"{code.lower()}.png", "has_img_google": number > 0})
+        listed[-1]["category"] = "Flags" if number % 2 else "Activities"
         named.append({"hexcode": code if number % 2 else f"{code}-FE0F", "label": f"Face {name}"})
     (root / EMOJI / "img/google/64").mkdir(parents=True)
     (root / EMOJI / "en").mkdir()
@@ -141,5 +142,10 @@ LAYOUTS = {
         targets={"train": [1, 0] * 8, "test": [1, 0] * 2},
         broken=f"{EMOJI}/img/google/64/1f605.png",
         values=((0, 1), (0, 1023)),
+    ),
+    "emoji_category": Layout(  # each is a family of its own
+        write=emoji,
+        targets={"train": [8, 5, 8, 5, 5, 8, 5, 8], "test": [8, 5]},
+        broken=f"{EMOJI}/img/google/64/1f605.png",
     ),
 }

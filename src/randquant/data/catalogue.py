@@ -38,6 +38,7 @@ from randquant.data.dabs import (
 from randquant.data.entry import Entry
 from randquant.data.mini import (
     emoji,
+    emoji_category,
     fashion_mnist,
     help_pages,
     japanese_vowels,
@@ -78,6 +79,7 @@ MODULES = (
     vqa,
     digits,
     fashion_mnist,
+    emoji_category,
     spoken_article,
     speaker,
     japanese_vowels,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from randquant.errors import UserError
+from randquant.recipes import ablations
 from randquant.recipes.imagenet import EXPERIMENTS
 from randquant.recipes.photographs import runner
 from randquant.settings import RecipeSettings
@@ -20,6 +21,10 @@ from randquant.terminal import say, write_table
 Recipe = Callable[[RecipeSettings], Path]
 
 RECIPES: dict[str, Recipe] = {
+    "ablation-channelwise": ablations.channelwise,
+    "ablation-edges": ablations.edges,
+    "ablation-values": ablations.values,
+    "ablation-bins": ablations.bins,
     **{name: runner(one) for name, one in EXPERIMENTS.items()},
 }
 

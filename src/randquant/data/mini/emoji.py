@@ -15,6 +15,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,11 +33,11 @@ from randquant.quantize.draw import Draws
 from randquant.spec import Grid, Spec, Target, Tokens
 
 _LIST, _NAMES, _DRAWINGS = "package/emoji.json", "package/en/compact.json", "package/img/google/64"
-_SIDE = 48
+SIDE = 48
 _LENGTH = 12
-_TESTED = 5  # one emoji of so many
+TESTED = 5  # one emoji of so many
 _CAPTION = Tokens(vocabulary=1024, length=_LENGTH, padding=PADDING)
-SPEC = Spec((Grid(channels=3, size=(_SIDE, _SIDE), patch=(8, 8)), _CAPTION), Target("binary", 1))
+SPEC = Spec((Grid(channels=3, size=(SIDE, SIDE), patch=(8, 8)), _CAPTION), Target("binary", 1))
 
 
 @dataclass(frozen=True)
@@ -52,39 +53,66 @@ class Captioned:
     captions: NDArray[np.int32]
 
     def __call__(self, position: int) -> tuple[Tensor, ...]:
-        path = self.paths[position]
-        with reading(path), Image.open(path) as image:
-            drawn = image.convert("RGBA")
-            white = Image.new("RGBA", drawn.size, "white")
-            small = Image.alpha_composite(white, drawn).convert("RGB").resize((_SIDE, _SIDE), Image.Resampling.BOX)
-        pixels = torch.from_numpy(np.asarray(small).copy()).permute(2, 0, 1).contiguous()
-        return pixels, torch.from_numpy(self.captions[position])
+        return drawing(self.paths[position]), torch.from_numpy(self.captions[position])
+
+
+def drawing(path: Path) -> Tensor:
+    """An emoji on white: uint8 [3, 48, 48].
+
+    Raises:
+        UserError: the file is broken.
+    """
+    with reading(path), Image.open(path) as image:
+        drawn = image.convert("RGBA")
+        white = Image.new("RGBA", drawn.size, "white")
+        small = Image.alpha_composite(white, drawn).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
+    return torch.from_numpy(np.asarray(small).copy()).permute(2, 0, 1).contiguous()
 
 
 def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
     """Pixels from 0 to 1 as float32 [B, 3, 48, 48], and symbols int64 [B, 12]; a drawing's two samples side by side."""
-    folder = folder_of(entry, root, _LIST, _NAMES, _DRAWINGS)
-    with reading(folder / _NAMES):
-        listed = json.loads((folder / _NAMES).read_text(encoding="utf-8"))
-        names = {_plain(one["hexcode"]): one["label"] for one in listed}
-    with reading(folder / _LIST):
-        listed = json.loads((folder / _LIST).read_text(encoding="utf-8"))
-        drawn = [(one["image"], names[_plain(one["unified"])]) for one in listed if one["has_img_google"]]
+    drawn = listed(entry, root)
     groups = torch.arange(len(drawn))
-    testing = groups % _TESTED == _TESTED - 1
-    if len(drawn) < 2 * _TESTED:  # of one drawing alone no caption is wrong
-        raise UserError(f"data: {folder / _LIST} must list {2 * _TESTED} emoji or more")
-    learner = learnt([drawn[number][1] for number in groups[~testing].tolist()], _CAPTION.vocabulary)
-    captions = symbols(learner, [name for _, name in drawn], _LENGTH).int()
+    testing = groups % TESTED == TESTED - 1
+    if len(drawn) < 2 * TESTED:  # of one drawing alone no caption is wrong
+        raise UserError(f"data: {root / entry.folder / _LIST} must list {2 * TESTED} emoji or more")
+    learner = learnt([drawn[number].name for number in groups[~testing].tolist()], _CAPTION.vocabulary)
+    captions = symbols(learner, [one.name for one in drawn], _LENGTH).int()
     parts = {}
     for part, chosen in (("train", ~testing), ("test", testing)):
         own = groups[chosen]
         shown = torch.stack([own, _others(own)], dim=1).flatten()  # whose caption is shown
         own = own.repeat_interleave(2)
-        paths = [folder / _DRAWINGS / drawn[number][0] for number in own.tolist()]
+        paths = [drawn[number].path for number in own.tolist()]
         fits = (shown == own).float()
         parts[part] = Items(2 * own + (1 - fits).long(), Captioned(paths, captions[shown].numpy()), fits, own)
     return entry.dataset(SPEC, parts, ("fits",), words_of(learner))
+
+
+class Emoji(NamedTuple):
+    """One that is drawn: its file, its name, and the category that Unicode puts it in."""
+
+    path: Path
+    name: str
+    category: str
+
+
+def listed(entry: Entry, root: Path) -> list[Emoji]:
+    """All that are drawn, in the order of the file.
+
+    Raises:
+        UserError: a file is missing or broken.
+    """
+    folder = folder_of(entry, root, _LIST, _NAMES, _DRAWINGS)
+    with reading(folder / _NAMES):
+        named = json.loads((folder / _NAMES).read_text(encoding="utf-8"))
+        names = {_plain(one["hexcode"]): one["label"] for one in named}
+    with reading(folder / _LIST):
+        return [
+            Emoji(folder / _DRAWINGS / one["image"], names[_plain(one["unified"])], one["category"])
+            for one in json.loads((folder / _LIST).read_text(encoding="utf-8"))
+            if one["has_img_google"]
+        ]
 
 
 def _plain(code: str) -> str:
@@ -100,6 +128,23 @@ def _others(numbers: Tensor) -> Tensor:
     return others
 
 
+LAYOUT = f"{_LIST}, {_NAMES} and {_DRAWINGS}/*.png"
+PACKAGES = (
+    Package(
+        client="npm",
+        name="emoji-datasource-google",
+        version="16.0.0",
+        sha256="fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
+        members=(_LIST, f"{_DRAWINGS}/*.png"),
+    ),
+    Package(
+        client="npm",
+        name="emojibase-data",
+        version="17.0.0",
+        sha256="d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a",
+        members=(_NAMES,),
+    ),
+)
 ENTRIES = (
     Entry(
         name="emoji",
@@ -108,25 +153,10 @@ ENTRIES = (
         roles=("mini",),
         read=read,
         folder="mini/emoji",
-        layout=f"{_LIST}, {_NAMES} and {_DRAWINGS}/*.png",
+        layout=LAYOUT,
         size="81 MB",
         licence="Apache 2.0, MIT (lists)",
-        packages=(
-            Package(
-                client="npm",
-                name="emoji-datasource-google",
-                version="16.0.0",
-                sha256="fb5fd131b362aab7a55542d2a147a79708cce0a8b1c1bbacd470172708b5c438",
-                members=(_LIST, f"{_DRAWINGS}/*.png"),
-            ),
-            Package(
-                client="npm",
-                name="emojibase-data",
-                version="17.0.0",
-                sha256="d01d0e2ca4e22cb402679532155342c71e2e871f25c32223c013b8b166ebdf5a",
-                members=(_NAMES,),
-            ),
-        ),
+        packages=PACKAGES,
         batch=128,
     ),
 )
