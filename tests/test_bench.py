@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from randquant.bench import grid, maps, quickstart
+from randquant.bench import grid, lines, maps, quickstart
 from randquant.bench.grid import Plan, Task, run_grid
 from randquant.bench.maps import write_maps
 from randquant.bench.quickstart import METHODS, plans
@@ -207,7 +207,7 @@ def test_a_torn_line_stays_on_its_own(tmp_path: Path) -> None:
 
 def test_a_cell_is_written_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    monkeypatch.setattr(grid.os, "fsync", lambda _: sizes.append((tmp_path / "results.jsonl").stat().st_size))
+    monkeypatch.setattr(lines.os, "fsync", lambda _: sizes.append((tmp_path / "results.jsonl").stat().st_size))
     run_grid([plan(tmp_path, "raw")], tmp_path / "results.jsonl", quiet=True)
     assert sizes == [0, (tmp_path / "results.jsonl").stat().st_size]
 

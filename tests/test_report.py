@@ -271,7 +271,7 @@ def test_a_failed_cell_is_shown_and_the_others_stand(tmp_path: Path) -> None:
         file.write(json.dumps(failure("emix", seed=0)) + "\n" + json.dumps(failure("emix", seed=1)) + "\n")
     text = page_of(folder)
     assert "What failed" in text
-    assert "RQ, seed 1</strong> on digits: failed: ValueError: the loss broke" in text
+    assert "RQ, seed 1 on digits: failed: ValueError: the loss broke</strong>" in text
     assert "1 seed failed" in text
     assert "1 of 2 seeds" in text
     emix = next(row for row in tables(read(folder / "results.jsonl"))[0].rows if row.method == "emix")
