@@ -41,10 +41,13 @@ def made_up(kind: str) -> Dataset:
 @pytest.mark.parametrize("kind", SPECS)
 def test_every_kind_of_data_has_a_page(kind: str) -> None:
     page = html(made_up(kind), SETTINGS)
-    drawn = {"1d": 2 * 2, "2d": 2, "3d": 2, "image+text": 2}.get(kind, 0)  # rows: a line a channel, or a picture
-    assert page.count('class="sample wide"') == (2 * 3 if kind == "table" else drawn)
+    drawn = {"1d": 2 * 2, "ragged": 2 * 2, "2d": 2, "3d": 2, "image+text": 2}.get(
+        kind, 0
+    )  # rows: a line a channel, or a picture
+    assert page.count('class="sample wide"') == (2 * 3 if kind in ("table", "empty cells") else drawn)
     assert page.count("<img ") == (3 * drawn if kind in ("2d", "3d", "image+text") else 0)
     assert page.count('class="reading"') == (2 * 3 if kind in ("tokens", "image+text") else 0)
+    assert "nan" not in page.partition("</style>")[2]
     assert "http" not in page.replace("http://www.w3.org", "")
 
 

@@ -52,10 +52,10 @@ def test_every_kind_of_data_has_a_page(kind: str, tmp_path: Path) -> None:
     run = run_in(tmp_path / "run", kind)
     page = html(run, labelled(kind), settings(run))
     assert page.count("<li>\n") + page.count('<li class="query">\n') == 3 * 6  # a query a class, with five neighbours
-    grids = kind in ("1d", "2d", "3d", "image+text")
+    grids = kind in ("1d", "ragged", "2d", "3d", "image+text")
     assert page.count("<img ") == (3 * 6 if grids else 0)
     assert ("#loupe i { background-image" in page) == grids
-    assert page.count('class="words"') == (0 if kind in ("1d", "2d", "3d") else 3 * 6)
+    assert page.count('class="words"') == (0 if kind in ("1d", "ragged", "2d", "3d") else 3 * 6)
     assert "http" not in page.replace("http://www.w3.org", "")
     for name in CLASSES:
         assert f"</b> {name}</li>" in page

@@ -36,7 +36,7 @@ def outliers(patient: Patient) -> Iterator[Finding]:
                 f"{float(fullest[worst]):.1%} of the values of channel {worst}, which keeps {float(bits[worst]):.2f} "
                 f"of {math.log2(patient.bins):.2f} bits",
                 "a few far values eat the range: the views differ in these alone",
-                "draw bins among the values: --edges quantile"
+                "give the logarithm of the channel, or draw bins among its values: --edges quantile"
                 if one.size
                 else "give the logarithm of the column, or its ranks",
             )

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from randquant.encoder import OwnEncoder
 from randquant.export.format import Features
-from randquant.spec import Input, Spec, Table, Tokens
+from randquant.spec import Grid, Input, Spec, Table, Tokens
 
 SAMPLES = 7
 _TRIED = (1, 3, SAMPLES)  # samples at a time: a file must give the same for one as for many
@@ -27,9 +27,16 @@ def _values(one: Input, count: int, generator: torch.Generator) -> Tensor:
         return symbols
     if isinstance(one, Table):
         codes = [torch.randint(size, (count, 1), generator=generator) for size in one.categories]
-        numbers = torch.randn(count, one.columns, generator=generator)
+        numbers = _with_gaps(one, torch.randn(count, one.columns, generator=generator))
         return torch.cat([numbers, *(column.float() for column in codes)], dim=1)
-    return torch.randn(count, *one.shape, generator=generator)
+    return _with_gaps(one, torch.randn(count, *one.shape, generator=generator))
+
+
+def _with_gaps(one: Grid | Table, values: Tensor) -> Tensor:
+    """NaN from the second sample on, in the last half of what each holds, where the spec has gaps."""
+    if one.gaps:
+        values[1:, ..., values.shape[-1] // 2 :] = torch.nan
+    return values
 
 
 def difference(encoder: OwnEncoder, exported: Features) -> float:

@@ -161,12 +161,18 @@ def numbers(column: Array, value: float, views: Sequence[View], title: str, name
         return f"rgb({level},{level},{level})"
 
     def strip(view: View | None) -> tuple[Strip, ...]:
-        return (replace(_strip(name, column, view, 0, shade), mark=min(max((value - low) / scale, 0.0), 1.0)),)
+        mark = min(max((value - low) / scale, 0.0), 1.0) if np.isfinite(value) else None
+        return (replace(_strip(name, column, view, 0, shade), mark=mark),)
+
+    def told(number: float) -> str:
+        return "nothing" if np.isnan(number) else f"{number:.4g}"
 
     return [
-        Figure(f"{value:.4g}, as it is", f"{title}, {name}, as it is", strip(None)),
+        Figure(f"{told(value)}, as it is", f"{title}, {name}, as it is", strip(None)),
         *(
-            Figure(f"{view.caption}: {float(view.after[0, 0]):.4g}", f"{title}, {name}, {view.bins} bins", strip(view))
+            Figure(
+                f"{view.caption}: {told(float(view.after[0, 0]))}", f"{title}, {name}, {view.bins} bins", strip(view)
+            )
             for view in views
         ),
     ]
