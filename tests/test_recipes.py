@@ -21,10 +21,10 @@ from randquant.spec import Grid, Spec, Target, Tokens
 
 def waves(channels: int = 2) -> Dataset:
     generator = torch.Generator().manual_seed(0)
-    target = torch.arange(60) % 3
-    values = torch.rand(60, channels, 8, generator=generator) + target[:, None, None] * torch.eye(8)[0] / 3
+    target = torch.arange(150) % 3
+    values = torch.rand(150, channels, 8, generator=generator) + target[:, None, None] * torch.eye(8)[0] / 3
     spec = Spec((Grid(channels, (8,), (2,)),), Target("class", 3))
-    batch = Batch(torch.arange(60), (values,), target)
+    batch = Batch(torch.arange(150), (values,), target)
     return Dataset("digits", spec, {"train": batch, "test": batch}, ("low", "middle", "high"), "sensor")
 
 
@@ -82,7 +82,7 @@ def test_an_ablation_leaves_a_page_with_its_picture(tmp_path: Path) -> None:
     scores = {
         (line["method"], line["head"], line["seed"]): line["value"] for line in read(tmp_path / "results.jsonl").scores
     }
-    assert len(scores) == 4 * 2 * 2
+    assert len(scores) == 4 * 2 * 2  # the two plain rows and the two variants
     mean = 50 * (scores["8", "knn", 0] + scores["8", "knn", 1])
     gap = mean - 50 * (scores["2", "knn", 0] + scores["2", "knn", 1])
     (row,) = (line for line in page.splitlines() if line.startswith("| digits | knn | 8 |"))

@@ -96,9 +96,8 @@ def _picture(varied: str, variants: Sequence[str], cells: Cells) -> str:
                     axes.plot([number + shift] * len(values), values, marker, color=colour, markersize=3, alpha=0.5)
                     means.append((number + shift, fmean(values)))
             stroke = "-" if all(variant.isdecimal() for variant in variants) else ""
-            axes.plot(
-                *zip(*means, strict=True), stroke + marker, color=colour, markersize=7, label=words
-            ) if means else None
+            if means:
+                axes.plot(*zip(*means, strict=True), stroke + marker, color=colour, markersize=7, label=words)
             plain = [100 * float(line["value"]) for line in cells.get((task, "none", head), [])]
             if plain:
                 axes.axhline(fmean(plain), color=colour, linestyle=":", linewidth=1)
@@ -108,7 +107,8 @@ def _picture(varied: str, variants: Sequence[str], cells: Cells) -> str:
         axes.set_xlabel(varied)
         if not place:
             axes.set_ylabel("score times 100 (dotted: random encoder)")
-            axes.legend(fontsize=8, frameon=False)
+            if axes.get_legend_handles_labels()[0]:  # nothing may have been measured yet
+                axes.legend(fontsize=8, frameon=False)
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue()
