@@ -23,8 +23,9 @@ setup: $(VENV)/dev.stamp
 quickstart: $(VENV)/package.stamp
 	$(BIN)/randquant quickstart
 
+test: export OMP_NUM_THREADS ?= 1
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: setup
 	$(BIN)/ruff check

@@ -119,8 +119,12 @@ def takes_part(contestant: Contestant, batch: Batch) -> bool:
 
 def report(results: Results, options: Options) -> int:
     """Print the page, and say by the exit status whether all bars are met."""
+    words = [
+        *([] if options.device == "all" else ["--device", options.device]),
+        *(["--quick"] if options.quick else []),
+    ]
     verdicts = [] if options.device == "cuda" else [bar.verdict(results) for bar in BARS]
-    text = page(results, verdicts, sys.argv[1:], threads=options.threads, rounds=options.rounds, quick=options.quick)
+    text = page(results, verdicts, words, threads=options.threads, rounds=options.rounds, quick=options.quick)
     sys.stdout.write(text)
     if options.markdown:
         options.markdown.write_text(text, encoding="utf-8")

@@ -67,7 +67,7 @@ def main(folder: Path) -> None:
     run("a setting", "--dropout 7 --out {folder}/setting")
     run("a batch", "--out {folder}/batch --batch 301")
     run("a folder", "--out /dev/null/run")
-    with mock.patch.object(loop, "open_data", return_value=stored_digits(folder)):
+    with mock.patch.object(loop, "open_training", return_value=stored_digits(folder)):
         run("a sample", "--workers 1 --out {folder}/sample")
     run("nothing", "--monitors digits --out {folder}/fine")
     pretrain(few_digits(), encoder=Spare(), out=folder / "spare", **SPARE)

@@ -121,11 +121,15 @@ def test_heavy_libraries_come_with_the_first_use() -> None:
 
 @pytest.mark.parametrize("words", [[], *([name] for name in cli.COMMANDS)], ids=" ".join)
 def test_help_answers_at_once(words: list[str]) -> None:
+    assert min(seconds_of_help(words) for _ in range(3)) < 0.5
+
+
+def seconds_of_help(words: list[str]) -> float:
+    """The processor's seconds: those on the wall are the machine's too, which may be busy with something else."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-m", "randquant", *words, "--help"], capture_output=True, text=True, check=True
     )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.stdout.startswith(f"usage: randquant {' '.join(words) or 'COMMAND'}")
-    # The processor's seconds: those on the wall are the machine's too, which may be busy with something else.
-    assert after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime < 0.5
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime

@@ -474,6 +474,7 @@ def test_samples_from_files_train_the_same_encoder(tmp_path: Path) -> None:
     assert weights(held) == weights(stored)
 
 
+@pytest.mark.soak
 @pytest.mark.filterwarnings("default")  # torch's compiler looks at the .grad of inner tensors
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with g++, which is not here")
 def test_compiled_blocks_train_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

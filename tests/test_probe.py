@@ -293,7 +293,8 @@ NAMES = [
 def test_probe_of_the_random_encoder_gives_lines_and_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     lines = probe(ProbeSettings(run="random", task=("digits",), draws=2, seed=1, device="cpu"))
     assert len(lines) == 2 * 2 * (3 * 2 + 1)
-    assert all(list(line) == NAMES for line in lines)
+    for line in lines:
+        assert list(line) == [*NAMES, *(["blocks"] if line["labels"] == "all" else [])]
     assert {(line["task"], line["method"], line["seed"], line["status"]) for line in lines} == {
         ("digits", "raw", 1, "ok"),
         ("digits", "none", 1, "ok"),

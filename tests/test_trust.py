@@ -372,7 +372,7 @@ def test_what_is_typed_wrong_is_one_line_and_leaves_nothing(
     words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     told, dataset = TYPED[words]
-    monkeypatch.setattr(loop, "open_data", lambda *_, **__: dataset)
+    monkeypatch.setattr(loop, "open_training", lambda settings: dataset)
     assert typed(words, tmp_path / "run") == 2
     out, said = capfd.readouterr()
     assert out == ""

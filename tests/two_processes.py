@@ -34,6 +34,7 @@ STEPS = 20
 SETTINGS = MethodSettings(projection=8, hidden=12, momentum=0.9, crop_smallest=0.8)
 PAIRED = {"mocov3", "byol", "simsiam", "simclr"}  # those that need a partner
 GRIDS_ONLY = {"crop", "shift"}
+PICTURES_ONLY = {"rrc", "flip", "full"}
 
 
 class Pixels(nn.Module):
@@ -74,6 +75,8 @@ def cases() -> list[Case]:
     found = []
     for kind in ("2d", "image+text", "table"):
         for name in METHODS:
+            if name in PICTURES_ONLY and kind != "2d":
+                continue
             if kind != "table" or name not in GRIDS_ONLY:
                 found.append(Case(f"rq+{name}" if name in PAIRED else name, kind))
     found += [Case(name, "2d", own=True) for name in ("rq", "crop+imix", "crop+rq+byol", "crop+rq+mocov3")]

@@ -7,7 +7,6 @@ renamed into it, so that half of it never looks like all.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import re
 import shutil
@@ -17,6 +16,7 @@ import sys
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from importlib.machinery import PathFinder
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO
 
@@ -72,7 +72,7 @@ def _brought(package: Package, folder: Path) -> Path:
         lines.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n", encoding="utf-8")
         words = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--ignore-requires-python"]
         words += ["--disable-pip-version-check", "--no-input", "--quiet", "--dest", ".", "--requirement", str(lines)]
-        found = importlib.util.find_spec("pip") is not None
+        found = PathFinder.find_spec("pip") is not None
     elif package.client == "apt":
         words = ["apt-get", "download", "--quiet", pinned]
         found = shutil.which("apt-get") is not None and shutil.which("dpkg-deb") is not None

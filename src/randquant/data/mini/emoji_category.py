@@ -72,7 +72,7 @@ ENTRIES = (
         folder="mini/emoji",
         layout=LAYOUT,
         size="81 MB",
-        licence="Apache 2.0 (drawings), MIT (lists)",
+        licence="Apache 2.0, MIT (lists)",
         packages=PACKAGES,
         batch=128,
     ),
