@@ -222,7 +222,7 @@ def test_a_client_that_fails_is_one_line(client: Client, said: str, told: str, m
 @pytest.mark.parametrize("client", ["pip", "apt", "npm"])
 def test_a_missing_client_is_named(client: Client, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(machine.bin))
-    monkeypatch.setitem(sys.modules, "pip", None)
+    monkeypatch.setattr("randquant.data.packages.PathFinder.find_spec", lambda name: None)
     with pytest.raises(UserError, match=f"^data: {client} is needed to fetch thing 1; install it first$"):
         fetch_packages(machine.entry(Package(client, "thing", "1", "0" * 64, ("*",))), machine.root)
     assert machine.found() == {}

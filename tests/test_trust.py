@@ -373,6 +373,7 @@ def test_what_is_typed_wrong_is_one_line_and_leaves_nothing(
 ) -> None:
     told, dataset = TYPED[words]
     monkeypatch.setattr(loop, "open_training", lambda settings: dataset)
+    monkeypatch.setattr(loop, "open_monitor", lambda *_: dataset)
     assert typed(words, tmp_path / "run") == 2
     out, said = capfd.readouterr()
     assert out == ""

@@ -78,7 +78,7 @@ def cases() -> list[Case]:
             if name in PICTURES_ONLY and kind != "2d":
                 continue
             if kind != "table" or name not in GRIDS_ONLY:
-                found.append(Case(f"rq+{name}" if name in PAIRED else name, kind))
+                found.append(Case(f"rq+{name}" if name in PAIRED | {"flip"} else name, kind))
     found += [Case(name, "2d", own=True) for name in ("rq", "crop+imix", "crop+rq+byol", "crop+rq+mocov3")]
     found += [Case(name, "2d") for name in ("crop+emix", "mask+rq")]
     found += [Case("emix", "2d", changes={"mixture_weights": "batch"})]
