@@ -37,6 +37,7 @@ QUICK = speed.Options(quick=True, threads=1)
 MAIN = batches.MAIN
 
 
+@pytest.mark.soak
 def test_a_quick_run_prints_the_page_it_writes(tmp_path: Path) -> None:
     file = tmp_path / "page.md"
     script = str(ROOT / "benchmarks" / "speed.py")
