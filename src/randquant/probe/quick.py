@@ -7,14 +7,14 @@ by key.
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import replace
+
 import torch
 from torch import nn
 
 from randquant.data import Batch, Dataset, Samples
-from randquant.probe.features import extract, targets_of
-from randquant.probe.score import MIDDLE, Score, accuracies
-from randquant.probe.values import score_values
+from randquant.probe.score import MIDDLE, Score
+from randquant.probe.task import score_task
 from randquant.quantize.draw import Draws
 
 TAUGHT, ASKED = 4000, 2000  # samples, at most
@@ -31,15 +31,8 @@ def quick_scores(encoder: nn.Module, dataset: Dataset, *, seed: int) -> list[Sco
     Raises:
         UserError: features that are not finite, or parts without samples.
     """
-    target = dataset.spec.target
-    assert target is not None
-    parts = [some(dataset.parts[part], most, seed) for part, most in (("train", TAUGHT), ("test", ASKED))]
-    train, test = (extract(encoder, part) for part in parts)
-    taught, asked = (targets_of(part, target.kind) for part in parts)
-    if dataset.metric == "accuracy":
-        near, linear = accuracies(train, taught.astype(np.int64), test, asked.astype(np.int64))
-        return [Score("knn_accuracy", "all", 0, near), Score("linear_accuracy", "all", 0, linear)]
-    return score_values(train, taught, test, asked, metric=dataset.metric, seed=seed, penalties=MIDDLE)
+    parts = {part: some(dataset.parts[part], most, seed) for part, most in (("train", TAUGHT), ("test", ASKED))}
+    return score_task(encoder, replace(dataset, parts=parts), seed=seed, draws=0, penalties=MIDDLE)
 
 
 def some(samples: Samples, most: int, seed: int) -> Batch:
