@@ -147,6 +147,27 @@ def test_gradients_have_the_type_and_layout_of_the_input(dtype: torch.dtype) -> 
     assert x.grad.shape == x.shape
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("shape", [(2, 40, 35), (2, 35, 40)])
+def test_the_compiled_gradient_is_that_of_plain_torch_in_any_layout(dtype: torch.dtype, shape: tuple[int, ...]) -> None:
+    """35 and 40 channels side by side are whole tiles and a part of one."""
+    x = torch.randn(shape).to(dtype)
+    x[0, 3, 4] = math.nan
+    x[1] = x[1].round()  # several set the range
+    weight = torch.randn(shape).to(dtype)
+    for channel_dim in (1, 2):
+        gradients = []
+        for backend in ("torch", "numba"):
+            leaf = x.clone().requires_grad_()
+            randomized_quantize(leaf, 8, channel_dim=channel_dim, p=0.7, keys=range(2), backend=backend).backward(
+                weight
+            )
+            assert leaf.grad is not None
+            gradients.append(leaf.grad.double())
+        close = {"rtol": 0.02, "atol": 0.1} if dtype == torch.bfloat16 else {"rtol": 1e-4, "atol": 1e-5}
+        assert torch.allclose(*gradients, **close)
+
+
 def test_no_graph_without_gradients() -> None:
     x = torch.randn(2, 3, 4, requires_grad=True)
     with torch.no_grad():

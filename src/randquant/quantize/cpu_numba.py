@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from randquant.quantize import cpu_kernels as kernels
+from randquant.quantize.cpu_gradient import range_gradient as range_gradient
 from randquant.quantize.cpu_kernels import Drawn, Form
 from randquant.quantize.cpu_threads import share
 from randquant.quantize.draw import Fractions
