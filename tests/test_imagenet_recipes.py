@@ -21,6 +21,7 @@ from randquant.pretrain.optimizers import make_optimizer, set_rate
 from randquant.recipes import RECIPES
 from randquant.recipes.experiment import IMAGENET
 from randquant.recipes.imagenet import EXPERIMENTS
+from randquant.recipes.moco import VIT_SMALL
 from randquant.recipes.photographs import run_experiment
 from randquant.settings import EncoderSettings, PretrainSettings, RecipeSettings, SuperviseSettings
 from randquant.spec import Grid, Spec
@@ -75,6 +76,7 @@ def test_the_published_figures_are_all_there() -> None:
         "mocov3-crop-rq-300": 71.6,
         "mocov3-crop-rq-800": 72.1,
         "mocov3-rq-100": 42.9,
+        "mocov3-vit-small-300": 73.2,
         "byol-100": 66.5,
         "simsiam-100": 68.1,
         "simclr-100": 66.5,
@@ -142,6 +144,41 @@ def test_mocov3s_rates_decay_and_momentum(name: str, epochs: int, base: float, d
     for group in optimizer.param_groups:
         assert (group["momentum"], group["weight_decay"], group["trust"]) == (0.9, decay, 0.001)
     assert built.settings.clip == 0
+
+
+def test_mocov3_with_a_vision_transformer() -> None:
+    built = build("mocov3-vit-small-300")
+    model: Any = built.encoder.module
+    assert (model.embed_dim, len(model.blocks), built.encoder.width) == (384, 12, 384)
+    assert {block.attn.num_heads for block in model.blocks} == {12}
+    assert {block.norm1.eps for block in model.blocks} == {1e-6}
+    assert (model.patch_embed.proj.kernel_size, model.patch_embed.proj.stride) == ((16, 16), (16, 16))
+    assert model.pos_embed.shape == (1, 197, 384)
+    frozen = {name for name, one in model.named_parameters() if not one.requires_grad}
+    assert frozen == {"pos_embed", "patch_embed.proj.weight", "patch_embed.proj.bias"}
+    norm, plain = (4096, True, 1e-5, 0.1), (256, False, 1e-5, 0.1)
+    last = [norm, ("relu",), (4096, 256, False), plain]
+    assert shape(built.method.projector) == [(384, 4096, False), norm, ("relu",), (4096, 4096, False), *last]
+    assert shape(built.method.predictor) == [(256, 4096, False), *last]
+    assert (built.method.temperature, built.settings.batch, built.settings.clip) == (0.2, 4096, 0)
+    optimizer = built.optimizer
+    assert type(optimizer) is torch.optim.AdamW
+    taken = {id(one) for group in optimizer.param_groups for one in group["params"]}
+    heads = [*built.method.projector.parameters(), *built.method.predictor.parameters()]
+    assert taken == {id(one) for one in [*model.parameters(), *heads] if one.requires_grad}
+    for group in optimizer.param_groups:
+        assert (group["weight_decay"], group["betas"], group["eps"]) == (0.1, (0.9, 0.999), 1e-8)
+    for step, rate in ((0, 0.0), (20 * EPOCH, 1.2e-3), (40 * EPOCH, 2.4e-3), (170 * EPOCH, 1.2e-3)):
+        assert set_rate(optimizer, built.settings, step) == pytest.approx(rate)
+    assert built.settings.steps == 300 * EPOCH
+    assert (built.method.momentum.keeps(0), built.method.momentum.keeps(0.5)) == pytest.approx((0.99, 0.995))
+    assert strengths("mocov3-vit-small-300") == {**strengths("mocov3-100"), "crop_area": 0.08}
+    views = {"mocov3-vit-small-crop-rq-300": ["rrc", "rq"], "mocov3-vit-small-full-rq-300": ["full", "rq"]}
+    for name, wanted in views.items():
+        assert changes(name) == wanted
+        assert EXPERIMENTS[name].options == EXPERIMENTS["mocov3-vit-small-300"].options
+    assert {one.probe_rate for one in EXPERIMENTS.values() if one.options.get("encoder") == VIT_SMALL} == {3.0}
+    assert EXPERIMENTS["mocov3-100"].probe_rate == 0.1
 
 
 def test_lars_takes_all_that_is_trained_once() -> None:
@@ -327,7 +364,7 @@ def test_a_tiny_supervised_run_beats_chance(tmp_path: Path) -> None:
     assert scores(page.parent)["supervised", "linear_accuracy"] > 0.5  # of four classes
 
 
-@pytest.mark.parametrize("name", ["mocov3-crop-rq-100"])
+@pytest.mark.parametrize("name", ["mocov3-crop-rq-100", "mocov3-vit-small-full-rq-300"])
 def test_a_tiny_run_goes_on_with_what_is_there(name: str, tmp_path: Path) -> None:
     textures(tmp_path / "data", 8, 2)
     given = tiny(tmp_path, name, steps=2)

@@ -14,6 +14,7 @@ from folders import textures
 from randquant.data.photographs import open_photographs
 from randquant.encoder import ForeignEncoder, VisionBackbone, fill_published, make_encoder
 from randquant.errors import UserError
+from randquant.run import Run
 from randquant.settings import EncoderSettings
 from randquant.spec import Grid, Spec
 from randquant.supervise import linear, linear_probe, vote
@@ -119,6 +120,30 @@ def test_published_weights_by_their_names(front: str, under: str, tmp_path: Path
     ours = fill_published(tmp_path / "theirs.pth.tar", backbone()).eval()
     images = torch.rand(2, 3, 16, 16)
     assert torch.equal(ours((images,)), theirs.eval()((images,)))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "timm/resnet18"])
+def test_weights_of_torchvisions_names_fit_both_libraries(name: str, tmp_path: Path) -> None:
+    theirs = backbone(1)
+    weights = {f"module.base_encoder.{key}": value for key, value in theirs.module.state_dict().items()}
+    torch.save({"state_dict": weights}, tmp_path / "theirs.pth.tar")
+    images = torch.rand(2, 3, 32, 32)
+    found = fill_published(tmp_path / "theirs.pth.tar", backbone(name=name)).eval()
+    torch.testing.assert_close(found((images,)), theirs.eval()((images,)))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "timm/resnet18"])
+def test_weights_of_a_run_by_its_path(name: str, tmp_path: Path) -> None:
+    theirs = backbone(1)
+    run = Run.create(tmp_path / "run", {"settings": {}, "spec": SPEC.to_dict()})
+    run.save_encoder(theirs)
+    images = torch.rand(2, 3, 32, 32)
+    for path in (run.path, run.path / "encoder.safetensors"):
+        found = fill_published(path, backbone(name=name)).eval()
+        torch.testing.assert_close(found((images,)), theirs.eval()((images,)))
+    (run.path / "encoder.safetensors").write_text("damaged")
+    with pytest.raises(UserError, match=r"encoder.safetensors cannot be read"):
+        fill_published(run.path, backbone())
 
 
 def test_weights_of_something_else(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,33 @@ def test_residual_blocks_start_as_asked(name: str, blocks: int, zero: bool) -> N
     assert all(bool((one.weight == (0 if zero else 1)).all()) for one in last)
 
 
+def test_a_vision_transformer_starts_as_mocov3s() -> None:
+    settings = EncoderSettings(backbone="timm/test_vit", stem="mocov3")
+    encoder = make_encoder(images(3, 64), settings, seed=0)
+    assert isinstance(encoder, VisionBackbone)
+    model: Any = encoder.module
+    width = model.embed_dim
+    for name, one in model.named_modules():
+        if isinstance(one, nn.Linear):
+            leaving = width if "qkv" in name else one.out_features  # queries, keys and values are layers of their own
+            bound = (6 / (leaving + one.in_features)) ** 0.5
+            assert 0.98 * bound < float(one.weight.detach().abs().max()) <= bound
+            assert not one.bias.detach().any()
+    bound = (6 / (3 * 16 * 16 + width)) ** 0.5
+    assert 0.98 * bound < float(model.patch_embed.proj.weight.abs().max()) <= bound
+    assert 0 < float(model.cls_token.detach().abs().max()) < 1e-5
+    for row, column in ((0, 0), (1, 3), (2, 1)):
+        wanted = []
+        for place in (row, column):
+            angles = [place / 10_000 ** (number / (width // 4)) for number in range(width // 4)]
+            wanted += [math.sin(one) for one in angles] + [math.cos(one) for one in angles]
+        torch.testing.assert_close(model.pos_embed[0, 1 + 4 * row + column], torch.tensor(wanted))
+    assert not model.pos_embed[0, 0].any()
+    trained = {name for name, one in model.named_parameters() if one.requires_grad}
+    assert not trained & {"pos_embed", "patch_embed.proj.weight", "patch_embed.proj.bias"}
+    assert "cls_token" in trained
+
+
 def test_colours_are_normalised_and_nothing_else() -> None:
     colours, others = torch.rand(2, 3, 4, 4), torch.rand(2, 5, 4, 4)
     expected = torch.stack(
@@ -133,6 +161,7 @@ def test_weights_are_a_function_of_the_seed() -> None:
         ({"backbone": "nowhere/resnet18"}, "backbone: got 'nowhere/resnet18'"),
         ({"backbone": "squeezenet1_0"}, "ends in no linear layer"),
         ({"backbone": "vgg11_bn", "stem": "small"}, "stem: got small for vgg11_bn"),
+        ({"backbone": "timm/resnet18", "stem": "mocov3"}, "stem: got mocov3 for timm/resnet18"),
         ({"backbone": "densenet121", "zero_init_residual": True}, "zero_init_residual: densenet121"),
         ({"backbone": "vit_b_16"}, "backbone: vit_b_16 takes no images of 3x20x20"),
         ({"backbone": "vgg11"}, "vgg11 takes no images of 3x20x20"),

@@ -30,7 +30,8 @@ from randquant.probe.score import FEW, NEIGHBOURS, PENALTIES
 from randquant.probe.task import config_hash
 from randquant.report.results import INAPPLICABLE, Cell, Line, is_inapplicable, newest_runs
 from randquant.run import Run
-from randquant.settings import PretrainSettings, Protocol
+from randquant.settings import PretrainSettings, Protocol, SuperviseSettings
+from randquant.supervise import supervised_score
 
 DRAWS = 5  # of the few labels
 
@@ -60,6 +61,7 @@ class Plan:
         task: what is probed.
         method, seed: the method's name; `raw` trains and encodes nothing.
         training: how the encoder is trained; None for `raw`. Cells whose trainings have one folder share the encoder.
+            A supervised training is scored by its own head.
         protocol: how features are probed.
         comparable: whether it is measured as the benchmark's published figures were.
         draws: how many times the few labels are drawn; 0 leaves them out.
@@ -71,7 +73,7 @@ class Plan:
     task: Task
     method: str
     seed: int
-    training: PretrainSettings | None
+    training: PretrainSettings | SuperviseSettings | None
     protocol: Protocol = "default"
     comparable: bool = False
     draws: int = field(default_factory=lambda: DRAWS)
@@ -166,10 +168,15 @@ def stands(plan: Plan, lines: Iterable[Line]) -> bool:
 def measure(plan: Plan) -> list[dict[str, Any]]:
     """Train and probe one cell: its result lines."""
     start = time.perf_counter()
-    encoder, dataset = trained_encoder(plan), plan.task.open()
-    scores = score_task(
-        encoder, dataset, seed=plan.seed, draws=plan.draws, penalties=plan.penalties, protocol=plan.protocol
-    )
+    dataset = plan.task.open()
+    if isinstance(plan.training, SuperviseSettings):
+        shutil.rmtree(plan.training.out, ignore_errors=True)
+        scores = [supervised_score(plan.training, dataset)]
+    else:
+        encoder = trained_encoder(plan.training, plan.task)
+        scores = score_task(
+            encoder, dataset, seed=plan.seed, draws=plan.draws, penalties=plan.penalties, protocol=plan.protocol
+        )
     lines = result_lines(
         scores,
         suite=plan.suite,
@@ -185,16 +192,15 @@ def measure(plan: Plan) -> list[dict[str, Any]]:
     return lines
 
 
-def trained_encoder(plan: Plan) -> nn.Module | None:
+def trained_encoder(settings: PretrainSettings | None, task: Task) -> nn.Module | None:
     """The encoder of a cell, trained now, or further where a training with the same settings stopped or has ended."""
-    if plan.training is None:
+    if settings is None:
         return None
-    settings = plan.training
     if _began_with(settings):
         settings = dataclasses.replace(settings, resume=True)
     elif settings.out.exists():
         shutil.rmtree(settings.out)  # a cell's own folder, of settings that no longer hold
-    trained = train(settings, (plan.task.source or plan.task.open)()).encoder()
+    trained = train(settings, (task.source or task.open)()).encoder()
     return trained.to(find_device(settings.device))
 
 

@@ -30,6 +30,8 @@ from randquant.quantize.draw import Draws
 from randquant.spec import Grid, Spec, Target
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
+TABLES = (".csv", ".tsv", ".parquet")  # beside pictures they say more of them than folders do: `own` reads those
+SIDE = 224
 SKIPPED = 0.01  # the share of pictures that may be broken; one always may
 RESIZED = 256 / 224  # of the shorter side to the square that is cut out of the middle
 _log = logging.getLogger(__name__)
@@ -113,7 +115,18 @@ class Photographs:
         _log.warning(f"skipped, {len(self.broken)} of at most {self.allowed}: {problem}")
 
 
-def open_photographs(folder: Path | str, *, side: int = 224, skipped: float = SKIPPED, batch: int = 256) -> Dataset:
+def are_photographs(path: Path | str) -> bool:
+    """Whether a path is a folder of pictures, without a table and not of tiffs, which may have other channels."""
+    folder = Path(path)
+    if not folder.is_dir() or any(one.suffix.lower() in TABLES for one in folder.iterdir()):
+        return False
+    first = next(_pictures(folder, folder), None)
+    if first is None:
+        return any((folder / "train").glob("*.tar"))
+    return first.suffix.lower() not in (".tif", ".tiff")
+
+
+def open_photographs(folder: Path | str, *, side: int = SIDE, skipped: float = SKIPPED, batch: int = 256) -> Dataset:
     """A folder of photographs as a data set; nothing is decoded yet.
 
     Args:

@@ -1,4 +1,4 @@
-"""A checkpoint of somebody else's training in, a vision backbone with its weights out."""
+"""A checkpoint, somebody else's or of a run of this project, in, a vision backbone with its weights out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from randquant.encoder.vision import VisionBackbone
@@ -22,7 +24,8 @@ def fill_published(path: Path, encoder: VisionBackbone) -> VisionBackbone:
 
     Args:
         path: a file of torch.save: a dictionary of tensors, or one under `state_dict` or `model`; the names may have a
-            front such as `module.base_encoder.`, MoCo v3's. Only tensors and plain values are read.
+            front such as `module.base_encoder.`, MoCo v3's. Only tensors and plain values are read. Or a file of
+            safetensors, or a run directory, whose encoder it is.
         encoder: of the same model.
 
     Raises:
@@ -52,11 +55,15 @@ def fill_published(path: Path, encoder: VisionBackbone) -> VisionBackbone:
 
 
 def _tensors(path: Path) -> dict[str, Tensor]:
+    if path.is_dir():
+        path = path / "encoder.safetensors"
     try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load(path.read_bytes())
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"weights: {path} is not there; give the checkpoint's file") from None
-    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError) as problem:
+    except (SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError) as problem:
         told = str(problem).partition("\n")[0]
         raise UserError(f"weights: {path} cannot be read ({told}); it is damaged, or holds more than tensors") from None
     for name in ("state_dict", "model"):

@@ -9,11 +9,12 @@ import copy
 import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from randquant.encoder.mocov3_vit import HEADS, start_as_mocov3
 from randquant.errors import UserError
 from randquant.libraries import library
 from randquant.settings import EncoderSettings
@@ -21,6 +22,7 @@ from randquant.spec import Grid, Spec
 
 MEAN = (0.485, 0.456, 0.406)  # ImageNet's, of red, green and blue from 0 to 1
 SPREAD = (0.229, 0.224, 0.225)
+_TRANSFORMER = "timm/vit_small_patch16_224"
 
 
 class VisionBackbone(nn.Module):
@@ -48,9 +50,7 @@ class VisionBackbone(nn.Module):
         if len(spec.inputs) != 1 or not isinstance(grid, Grid) or len(grid.size) != 2:
             raise UserError(f"backbone: {settings.backbone} takes one image a sample, a grid of two dimensions")
         self.spec, self.settings = spec, settings
-        self.module = _model(settings.backbone, grid)
-        if settings.stem == "small":
-            _shrink_stem(self.module, settings.backbone)
+        self.module = _model(settings, grid)
         _start_residuals(self.module, settings)
         self.width = _width(self.module, settings.backbone, grid)
 
@@ -69,28 +69,72 @@ def normalised(images: Tensor) -> Tensor:
     return (images - mean) / spread
 
 
-def _model(name: str, grid: Grid) -> nn.Module:
-    """The model with an identity for its head and a first layer for the grid's channels."""
+class Origin(NamedTuple):
+    """Which model of which library it is, and what it is made with there.
+
+    Attributes:
+        library: torchvision or timm.
+        model: its name there.
+        options: of torchvision's `get_model` or timm's `create_model`, beside the name.
+    """
+
+    library: Literal["torchvision", "timm"]
+    model: str
+    options: dict[str, Any]
+
+    def make(self) -> nn.Module:
+        """The library's own model: random weights, torchvision's with its head."""
+        if self.library == "torchvision":
+            whole: nn.Module = library("torchvision.models", "vision", "backbone").get_model(self.model, **self.options)
+            return whole
+        made: nn.Module = library("timm", "vision", "backbone").create_model(self.model, **self.options)
+        return made
+
+
+def origin(settings: EncoderSettings, grid: Grid) -> Origin:
+    """Where a backbone comes from: torchvision where it has one of that name, unless timm is named, or else timm.
+
+    Raises:
+        UserError: there is no such model, or the extra `vision` is not installed.
+    """
+    name, stem = settings.backbone, settings.stem
     where, _, plain = name.rpartition("/")
     models: Any = library("torchvision.models", "vision", "backbone")
     known = models.list_models(module=models)
-    if where in ("", "torchvision") and plain in known:
-        sized = {"image_size": grid.size[0]} if plain.startswith("vit_") else {}
-        with _taking(name, grid):
-            model: nn.Module = models.get_model(plain, weights=None, **sized)
-        _drop_head(model, name)
-        _widen_stem(model, grid.channels)
-        return model
+    if where in ("", "torchvision") and plain in known and stem != "mocov3":
+        return Origin(
+            "torchvision",
+            plain,
+            {"weights": None, **({"image_size": grid.size[0]} if plain.startswith("vit_") else {})},
+        )
     timm: Any = library("timm", "vision", "backbone")
     if where not in ("", "timm") or plain not in timm.list_models():
         near = difflib.get_close_matches(plain, {*known, *timm.list_models()}, n=3)
         told = f"; did you mean {' or '.join(near)}?" if near else ""
         raise UserError(f"backbone: got {name!r}, must be a model of torchvision or timm, such as resnet50{told}")
     fixed = timm.models.get_pretrained_cfg(plain, allow_unregistered=True)
-    options = {"img_size": grid.size} if fixed is not None and fixed.fixed_input_size else {}
+    options: dict[str, Any] = {"pretrained": False, "num_classes": 0, "in_chans": grid.channels}
+    options |= {"img_size": grid.size} if fixed is not None and fixed.fixed_input_size else {}
+    options |= HEADS.get(plain.partition("_patch")[0], {}) if stem == "mocov3" else {}
+    return Origin("timm", plain, options)
+
+
+def _model(settings: EncoderSettings, grid: Grid) -> nn.Module:
+    """The model with an identity for its head and a first layer for the grid's channels."""
+    name = settings.backbone
+    found = origin(settings, grid)
     with _taking(name, grid):
-        made: nn.Module = timm.create_model(plain, pretrained=False, num_classes=0, in_chans=grid.channels, **options)
-    return made
+        model = found.make()
+    if found.library == "torchvision":
+        _drop_head(model, name)
+        _widen_stem(model, grid.channels)
+    if settings.stem == "small":
+        _shrink_stem(model, name)
+    if settings.stem == "mocov3":
+        if type(model).__name__ != "VisionTransformer" or getattr(model, "cls_token", None) is None:
+            raise UserError(f"stem: got mocov3 for {name}, but it is for vision transformers such as {_TRANSFORMER}")
+        start_as_mocov3(model)
+    return model
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from randquant.errors import UserError
 from randquant.export import graph, plain
 from randquant.export.compare import SAMPLES, difference
 from randquant.export.format import Format
+from randquant.export.stock import Stock
 from randquant.output import new_file
 from randquant.run import Run
 from randquant.run.card import card
@@ -20,7 +21,12 @@ from randquant.settings import ExportSettings
 from randquant.terminal import remark
 
 FORMATS: Mapping[str, Format] = MappingProxyType(
-    {"safetensors": cast(Format, plain), "onnx": cast(Format, graph)},
+    {
+        "safetensors": cast(Format, plain),
+        "onnx": cast(Format, graph),
+        "torchvision": Stock("torchvision"),
+        "timm": Stock("timm"),
+    }
 )
 _CLOSE = 1e-4
 
@@ -40,7 +46,7 @@ def export(settings: ExportSettings) -> Path:
     out = new_file(settings.out, overwrite=settings.overwrite)
     with writing(out.parent), tempfile.TemporaryDirectory(dir=out.parent, prefix=".export-") as beside:
         written = chosen.write(encoder, Path(beside) / out.name)
-        apart = difference(encoder, chosen.read(written[0]))
+        apart = difference(encoder, chosen.read(written[0], encoder))
         if not apart <= _CLOSE:
             raise UserError(
                 f"to: what {settings.to} gives is {apart:.1g} away from the encoder's features, more than {_CLOSE:g}; "

@@ -14,16 +14,19 @@ Features = Callable[[Sequence[Tensor]], Tensor]
 
 
 class Format(Protocol):
-    """A module of this room, one a format."""
+    """A module or an object of this room, one a format."""
 
-    SUFFIX: str
+    @property
+    def SUFFIX(self) -> str:  # noqa: N802 - a constant of each
+        """How a file's name ends."""
+        ...
 
     def write(self, encoder: OwnEncoder, path: Path) -> list[Path]:
         """Write the encoder; every file that was written."""
         ...
 
-    def read(self, path: Path) -> Features:
-        """What the file gives from inputs [B, ...]: features [B, D]."""
+    def read(self, path: Path, encoder: OwnEncoder) -> Features:
+        """What the file gives from inputs [B, ...]: features [B, D]; of the encoder no weights are taken."""
         ...
 
     def loading(self, encoder: OwnEncoder, path: Path) -> str:

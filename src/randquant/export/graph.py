@@ -54,7 +54,7 @@ def write(encoder: OwnEncoder, path: Path) -> list[Path]:
     return [path]
 
 
-def read(path: Path) -> Features:
+def read(path: Path, encoder: OwnEncoder) -> Features:
     """What the graph gives on the CPU."""
     session = library("onnxruntime", "export", "to").InferenceSession(str(path), providers=["CPUExecutionProvider"])
 

@@ -34,13 +34,13 @@ def load(path: Path | str) -> OwnEncoder:
     return weights.load(path.parent, path.stem)
 
 
-def read(path: Path) -> Features:
+def read(path: Path, encoder: OwnEncoder) -> Features:
     """What the files give."""
-    encoder = load(path)
+    loaded = load(path)
 
     def features(inputs: Sequence[Tensor]) -> Tensor:
         with torch.inference_mode():
-            out: Tensor = encoder(inputs)
+            out: Tensor = loaded(inputs)
         return out
 
     return features

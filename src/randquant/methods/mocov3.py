@@ -1,7 +1,6 @@
 """A batch in, the MoCo-v3 loss out: the queries of one view find the momentum encoder's keys of the other.
 
-Source: Chen, Xie and He, "An Empirical Study of Training Self-Supervised Vision Transformers", ICCV 2021; the heads are
-those of its ResNet.
+Source: Chen, Xie and He, "An Empirical Study of Training Self-Supervised Vision Transformers", ICCV 2021.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ from randquant.settings import MethodSettings
 class MoCoV3(nn.Module):
     """Each view's query should find its sample among the other view's keys of the global batch, in both directions.
 
-    ImageNet with ResNet-50: hidden 4096, projection 256, temperature 1, momentum 0.99.
+    ImageNet: hidden 4096, projection 256, momentum 0.99; temperature 1 with ResNet-50, 0.2 with vision transformers.
 
     Args:
         encoder: what is trained; the momentum encoder starts as its copy.
         chain: what makes a view; encoder and momentum encoder see the same two.
-        settings: temperature, momentum, and the heads' sizes.
+        settings: temperature, momentum, and the heads' kind and sizes.
 
     Raises:
         UserError: the chain is empty.
@@ -41,8 +40,12 @@ class MoCoV3(nn.Module):
         super().__init__()
         check_partner(chain, "mocov3")
         self.chain, self.temperature = chain, settings.temperature
-        self.projector = mlp((encoder.width, settings.hidden, settings.projection), "plain norm")
-        self.predictor = mlp((settings.projection, settings.hidden, settings.projection), "bare")
+        vit = settings.heads_for == "vit"
+        hidden = (settings.hidden,) * (2 if vit else 1)
+        self.projector = mlp((encoder.width, *hidden, settings.projection), "plain norm")
+        self.predictor = mlp(
+            (settings.projection, settings.hidden, settings.projection), "plain norm" if vit else "bare"
+        )
         self.momentum = MomentumEncoder(encoder, self.projector, settings.momentum)
 
     def forward(self, encoder: Encoder, batch: Batch, draws: Draws, progress: float) -> Loss:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from randquant.data import Dataset, Form, is_path, open_data
+from randquant.data.batch import usual_batch
 from randquant.data.own.samples import digests
+from randquant.data.photographs import SIDE, Photographs, are_photographs, open_photographs
 from randquant.errors import UserError
 from randquant.run import Run
 from randquant.settings import EncoderSettings, PretrainSettings
@@ -17,9 +19,16 @@ LARGER = EncoderSettings(width=128, depth=4, heads=4, head_width=32, mlp_width=2
 def open_training(settings: PretrainSettings) -> Dataset:
     """The data set that `settings.data` names. A run that goes on reads its path as it did.
 
+    A folder of photographs is read for a vision backbone as by `supervise` and the recipes, decoded and cut in workers.
+
     Raises:
         UserError: it is not there, or cannot be read as samples.
     """
+    choices = {name: value for name, value in settings.reading.choices().items() if name != "length" and value}
+    plain = settings.encoder.backbone and not (choices or settings.holdout) and is_path(settings.data)
+    if plain and are_photographs(settings.data):
+        found = open_photographs(settings.data, side=settings.reading.length or SIDE)
+        return replace(found, batch=usual_batch(len(found.parts["train"].ids)))
     form = None
     if settings.resume and is_path(settings.data) and (facts := Run.open(settings.out).data):
         form = Form.from_dict(facts["form"])
@@ -37,6 +46,12 @@ def open_training(settings: PretrainSettings) -> Dataset:
 def fitted(settings: PretrainSettings, dataset: Dataset) -> tuple[PretrainSettings, list[str]]:
     """The settings with what follows from the data, and what was inferred in plain words, a line each."""
     settings = replace(settings, batch=settings.batch or dataset.batch)
+    if isinstance(samples := dataset.parts["train"], Photographs):
+        classes = f" in {len(dataset.classes)} folders" if dataset.classes else ""
+        return settings, [
+            f"photographs: {len(samples.ids):,}{classes}, cut to squares of {samples.side} pixels (--length sets it)",
+            f"batch: {settings.batch} samples (--batch sets it)",
+        ]
     if dataset.own is None:
         return settings, []
     notes = list(dataset.own.notes)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,13 +60,19 @@ def split_path(run: Run | None, path: str, reading: ReadingSettings, seed: int) 
         began = run.config["settings"].get("reading", {})
         told = {name: getattr(reading, name) or began.get(name, "") for name in ("label", "group")}
         dataset = open_for(run, path, **told)
+    photographs = run is not None and dataset.own is None
+    if photographs and "test" in dataset.parts:
+        return Splits((dataset,), f"{path}: heads learn from its part train and are tested on the other")
     if dataset.spec.target is None:
         raise UserError(f"label: {path} has no labels yet; name their column, such as --label class")
     samples = dataset.parts["train"]
     count = len(samples.ids)
     if count < 2 * FEWEST:
         raise UserError(f"label: {path} has {count} labelled samples, needs {2 * FEWEST} to be probed")
-    seen = np.zeros(count, bool) if run is None else _seen(run, samples, path)
+    if photographs:  # which of them were trained on is not kept
+        seen = np.full(count, _same(run, path))
+    else:
+        seen = np.zeros(count, bool) if run is None else _seen(run, samples, path)
     groups = None if samples.groups is None else samples.groups.numpy()
     unseen = np.flatnonzero(~seen)
     whole = "" if groups is None else ", no group on both sides"
@@ -95,6 +102,11 @@ def _seen(run: Run, samples: Samples, path: str) -> NDArray[np.bool_]:
             f"run: {run.path} has not been trained to its end, so what it has seen is not known; use --resume"
         )
     return np.isin(digests(samples), known)
+
+
+def _same(run: Run | None, path: str) -> bool:
+    """Whether a run was trained on this very path."""
+    return run is not None and Path(run.config["settings"]["data"]).resolve() == Path(path).resolve()
 
 
 def _folds(dataset: Dataset, groups: NDArray[Any] | None, seed: int) -> Iterator[tuple[Places, Places]]:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from randquant.errors import UserError
-from randquant.recipes import ablations
+from randquant.recipes import ablations, evidence
 from randquant.recipes.imagenet import EXPERIMENTS
 from randquant.recipes.photographs import runner
 from randquant.settings import RecipeSettings
@@ -25,6 +25,8 @@ RECIPES: dict[str, Recipe] = {
     "ablation-edges": ablations.edges,
     "ablation-values": ablations.values,
     "ablation-bins": ablations.bins,
+    "evidence-views": evidence.views,
+    "evidence-supervised": evidence.supervised,
     **{name: runner(one) for name, one in EXPERIMENTS.items()},
 }
 

@@ -53,17 +53,30 @@ def run_ablation(ablation: Ablation, settings: RecipeSettings) -> Path:
     """
     find_device(settings.device)
     out = settings.out or Path("runs") / ablation.name
-    planned = list(plans(ablation, settings, out))
-    failed = run_grid(planned, out / "results.jsonl", quiet=settings.quiet, processes=settings.processes)
+    failed = measured(list(plans(ablation, settings, out)), settings, out)
     page = write_page(
         ablation.name, ablation.property, list(ablation.variants), report.read(out / "results.jsonl"), out
     )
     report.write(out, out / "report.html")
+    tell_failed(failed)
+    return page
+
+
+def measured(planned: list[Plan], settings: RecipeSettings, out: Path) -> list[Plan]:
+    """Measure what does not stand in a folder's results yet: the plans that failed."""
+    return run_grid(planned, out / "results.jsonl", quiet=settings.quiet, processes=settings.processes)
+
+
+def tell_failed(failed: list[Plan]) -> None:
+    """Name the plans that failed, if any.
+
+    Raises:
+        SystemExit: with 1, if there are some.
+    """
     for plan in failed:
         remark(f"failed: {plan.method}, seed {plan.seed} on {plan.task.name}; the same command tries it again")
     if failed:
         raise SystemExit(1)
-    return page
 
 
 def plans(ablation: Ablation, settings: RecipeSettings, out: Path) -> Iterator[Plan]:

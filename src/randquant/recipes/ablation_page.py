@@ -19,7 +19,9 @@ _HEADS = {"linear": ("#0f62b4", "o", "Linear probe"), "knn": ("#b8342f", "^", "N
 Cells = Mapping[tuple[str, str, str], list[Line]]  # by task, method and head, with all labels
 
 
-def write_page(name: str, varied: str, variants: Sequence[str], results: Results, folder: Path) -> Path:
+def write_page(
+    name: str, varied: str, variants: Sequence[str], results: Results, folder: Path, more: Sequence[str] = ()
+) -> Path:
     """Write `ablation.md` and `ablation.svg` into a folder.
 
     Args:
@@ -27,6 +29,7 @@ def write_page(name: str, varied: str, variants: Sequence[str], results: Results
         varied: the property that the variants are values of.
         variants: their labels in order; differences are to the first.
         results: the lines of all cells.
+        more: lines that end the page.
 
     Raises:
         UserError: the folder cannot be written.
@@ -38,7 +41,8 @@ def write_page(name: str, varied: str, variants: Sequence[str], results: Results
     page = folder / "ablation.md"
     try:
         write_whole(folder / "ablation.svg", _picture(varied, variants, cells))
-        write_whole(page, "\n".join(_text(name, varied, variants, cells, len(results.failures))) + "\n")
+        text = [*_text(name, varied, variants, cells, len(results.failures)), *more]
+        write_whole(page, "\n".join(text) + "\n")
     except OSError as error:
         raise UserError(f"out: cannot write {page} ({error.strerror}); name a folder you may write to") from error
     return page

@@ -26,6 +26,7 @@ class Experiment:
         batch: samples of a step, those of all processes together.
         epochs: of the training.
         warmup: epochs in which the learning rate rises.
+        probe_rate: the linear probe's learning rate for 256 samples.
         expected: the published figure in per cent, or None where nobody has published one.
         measure: what the figure is.
         source: who published it.
@@ -42,6 +43,7 @@ class Experiment:
     epochs: int = 100
     warmup: int = 10
     side: int = 224
+    probe_rate: float = 0.1
     expected: float | None = None
     measure: str = "linear probe, top-1, ImageNet"
     source: str = ""
@@ -130,7 +132,7 @@ class Size:
 
     Attributes:
         side: pixels of an image's side.
-        backbone: the vision model.
+        backbone, transformer: the vision model, and the one in the place of a vision transformer.
         batch, epochs: of the self-supervised training; the batch is that of others too.
         labelled: epochs of supervised training, and of the linear probe.
         hidden: the largest hidden width of heads.
@@ -139,6 +141,7 @@ class Size:
 
     side: int = 0
     backbone: str = ""
+    transformer: str = ""
     batch: int = 0
     epochs: int = 0
     labelled: int = 0
@@ -147,7 +150,8 @@ class Size:
 
     def shrink(self, encoder: EncoderSettings) -> EncoderSettings:
         """The encoder of this size."""
-        return replace(encoder, backbone=self.backbone or encoder.backbone)
+        smaller = self.transformer if encoder.stem == "mocov3" else self.backbone
+        return replace(encoder, backbone=smaller or encoder.backbone)
 
     def shrink_heads(self, details: MethodSettings) -> MethodSettings:
         """The method with heads of this size."""
@@ -160,5 +164,8 @@ class Size:
 
 SIZES: dict[Scale, Size] = {
     "full": Size(),
-    "tiny": Size(side=32, backbone="timm/test_resnet", batch=32, epochs=100, labelled=30, hidden=128, workers=0),
-}
+    "tiny": Size(
+        side=32, backbone="timm/test_resnet", transformer="timm/test_vit", batch=32, epochs=100, labelled=30,
+        hidden=128, workers=0,
+    ),
+}  # fmt: skip

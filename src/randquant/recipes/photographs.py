@@ -67,7 +67,9 @@ def run_experiment(experiment: Experiment, settings: RecipeSettings) -> Path:
         device = find_device(settings.device)
         scores = {}
         for name, encoder in encoders.items():
-            scores[name] = _probed(settings, dataset, encoder.to(device), linear=_asks(name, settings))
+            scores[name] = _probed(
+                settings, dataset, encoder.to(device), experiment.probe_rate if _asks(name, settings) else None
+            )
     if world.rank():
         return page
     out.mkdir(parents=True, exist_ok=True)
@@ -100,6 +102,8 @@ def _open(experiment: Experiment, settings: RecipeSettings) -> Dataset:
     side = SIZES[settings.scale].side or experiment.side
     found = open_labelled(settings.data, side)
     found.check_classes("data")
+    if len(found.classes) < 2:
+        raise UserError(f"data: {settings.data} has 1 class, needs 2 at least")
     if "test" not in found.parts:
         raise UserError(f"data: {settings.data} has no val folder beside train, which the probe is scored on")
     return found
@@ -141,16 +145,16 @@ def _supervised(experiment: Experiment, settings: RecipeSettings, dataset: Datas
     return {LINEAR: lines[-1]["test_accuracy"], BEST: max(line["test_accuracy"] for line in lines)}
 
 
-def _probed(settings: RecipeSettings, dataset: Dataset, encoder: Encoder, *, linear: bool) -> dict[str, float]:
-    """The accuracies of the heads on frozen features."""
+def _probed(settings: RecipeSettings, dataset: Dataset, encoder: Encoder, rate: float | None) -> dict[str, float]:
+    """The accuracies of the heads on frozen features; the linear one where it is given a rate for 256 samples."""
     size, target = SIZES[settings.scale], dataset.spec.target
     assert target is not None
     found: dict[str, float] = {}
-    if linear:
+    if rate is not None:
         batch = min(BATCH, size.batch or BATCH)
         # Sizes alone differ: the learning rate stays that of the full batch.
         lines = linear_probe(
-            encoder, dataset, epochs=size.labelled or EPOCHS, batch=batch, base=0.1 * BATCH / batch,
+            encoder, dataset, epochs=size.labelled or EPOCHS, batch=batch, base=rate * BATCH / batch,
             seed=settings.seed, workers=size.workers,
         )  # fmt: skip
         found = {LINEAR: lines[-1]["test_accuracy"], BEST: max(line["test_accuracy"] for line in lines)}

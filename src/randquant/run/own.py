@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from randquant.data import Dataset, Form, is_path, open_data
+from randquant.data.own.samples import hold
+from randquant.data.photographs import are_photographs, open_photographs
 from randquant.errors import UserError
 from randquant.run.directory import Run
+from randquant.spec import Spec
 
 
 def open_for(run: Run, name: str, **choices: Any) -> Dataset:
     """A data set for a run: a path is read as the run's own was, scaled by its scale and spelled in its vocabulary.
+
+    Photographs become squares of the side that the run's vision backbone was trained on.
 
     Args:
         run: the run.
@@ -23,8 +29,20 @@ def open_for(run: Run, name: str, **choices: Any) -> Dataset:
     if not is_path(name):
         return open_data(name)
     facts = run.data
+    if facts is None and run.config["settings"].get("encoder", {}).get("backbone") and are_photographs(name):
+        return _photographs(run, name, choices)
     if facts is None:
         raise UserError(
             f"data: {run.path} was trained on a data set of the catalogue, so it cannot tell how to read {name}"
         )
     return open_data(name, form=Form.from_dict(facts["form"]), **choices)
+
+
+def _photographs(run: Run, name: str, choices: dict[str, Any]) -> Dataset:
+    """A folder of photographs, cut to squares of the run's side; in memory where they are few."""
+    for choice in ("label", "group"):
+        if choices.get(choice):
+            raise UserError(f"{choice}: got {choices[choice]}, but {name} is a folder of photographs, a folder a class")
+    inputs = Spec.from_dict(run.config["spec"]).inputs
+    dataset = open_photographs(name, side=inputs[0].shape[-1])
+    return replace(dataset, parts={part: hold(samples, inputs) for part, samples in dataset.parts.items()})

@@ -7,7 +7,8 @@ from typing import Literal, get_args, get_origin, get_type_hints
 from randquant.errors import UserError
 
 Pooling = Literal["masked", "all"]
-Stem = Literal["published", "small"]
+Stem = Literal["published", "small", "mocov3"]
+HeadsFor = Literal["resnet", "vit"]
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["32", "bf16", "16"]
 Schedule = Literal["constant", "cosine"]
@@ -24,7 +25,7 @@ Logger = Literal["tensorboard", "wandb"]
 Protocol = Literal["default", "dabs"]
 Level = Literal["sample", "token"]
 Suite = Literal["mini", "dabs"]
-ExportFormat = Literal["safetensors", "onnx"]
+ExportFormat = Literal["safetensors", "onnx", "torchvision", "timm"]
 Submit = Literal["no", "local", "slurm"]
 DataAction = Literal["list", "info", "get", "check", "pack"]
 RecipeAction = Literal["list", "show", "run"]

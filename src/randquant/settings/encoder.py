@@ -32,7 +32,9 @@ class EncoderSettings:
     backbone: str = ""
     """A vision model of torchvision or timm, such as resnet50, in the place of the transformer and its sizes."""
     stem: Stem = "published"
-    """small, for images of 32x32: a ResNet's first convolution is 3x3 and keeps the size, with no pooling after it."""
+    """small, for images of 32x32: a ResNet's first convolution is 3x3 and keeps the size, with no pooling after it;
+    mocov3, for timm's vision transformers: positions of sines and cosines and a random projection of the patches,
+    neither of them trained, and MoCo v3's own first weights and number of heads."""
     zero_init_residual: bool = False
     """A ResNet's residual blocks start as the identity: the last normalisation of each has a scale of 0."""
 

@@ -18,7 +18,8 @@ class ExportSettings:
     run: Positional[Path]
     """A run directory."""
     to: ExportFormat
-    """safetensors: the weights, and beside them in JSON what rebuilds the encoder; onnx: a graph for any runtime."""
+    """safetensors: the weights, and beside them in JSON what rebuilds the encoder; onnx: a graph for any runtime.
+    torchvision and timm, of a vision backbone: the weights alone, under the names of that library's own model."""
     out: Annotated[Path, arg(aliases=["-o"])]
     """The file; a model card is written beside it, under its name and .md."""
     overwrite: bool = False

@@ -10,6 +10,7 @@ from randquant.settings.choices import (
     BinValues,
     Edges,
     Gradient,
+    HeadsFor,
     MixtureWeights,
     Place,
     Scope,
@@ -55,6 +56,9 @@ class MethodSettings(PictureSettings):
     """Width of the projection head's output; the ImageNet recipe of mocov3 and byol has 256."""
     hidden: int = 512
     """Hidden width of the heads of mocov3, byol, simsiam and simclr; the ImageNet recipes have 2048 or 4096."""
+    heads_for: HeadsFor = "resnet"
+    """The heads of mocov3 as published for ResNets, or for vision transformers: a projector of three layers, not two,
+    and a predictor that a normalisation follows."""
     momentum: float = 0.99
     """mocov3 and byol: how much of the momentum encoder a step keeps at first; it rises to 1 as half a cosine."""
 

@@ -35,6 +35,15 @@ from randquant.settings import SuperviseSettings
 
 
 def supervise(settings: SuperviseSettings, dataset: Dataset | None = None) -> Run:
+    """Train as `train_classifier` does: the run, its encoder without the head.
+
+    Raises:
+        UserError: as there.
+    """
+    return train_classifier(settings, dataset)[0]
+
+
+def train_classifier(settings: SuperviseSettings, dataset: Dataset | None = None) -> tuple[Run, Classifier]:
     """Train on the part `train`, and say after every epoch what is named right of the part `test`.
 
     metrics.jsonl holds a line an epoch: `epoch`, `loss`, `learning_rate`, and `test_accuracy` where there is such a
@@ -46,7 +55,7 @@ def supervise(settings: SuperviseSettings, dataset: Dataset | None = None) -> Ru
         dataset: labelled samples, instead of those that `settings.data` names.
 
     Returns:
-        the run, its encoder without the head.
+        the run, and the encoder with its head.
 
     Raises:
         UserError: a setting, the data or the run directory is wrong, or the loss stopped being a number.
@@ -115,7 +124,7 @@ def supervise(settings: SuperviseSettings, dataset: Dataset | None = None) -> Ru
                 told = f", test accuracy {100 * line['test_accuracy']:.2f}%" if "test_accuracy" in line else ""
                 console.print(f"epoch {epoch + 1}/{settings.epochs}: loss {mean:.3f}{told}", markup=False)
             fabric.barrier()
-    return run
+    return run, classifier
 
 
 def make_chain(settings: SuperviseSettings, dataset: Dataset) -> Chain:
