@@ -24,6 +24,7 @@ PATHS = (  # one a code path: an optimizer, a schedule, heads, views
     "supervised-rq",
 )  # fmt: skip
 EVERY = tuple(name for name, one in EXPERIMENTS.items() if one.kind != "verify")
+SHORT = 6  # steps
 OTHERS = tuple(name for name in EVERY if name not in PATHS)
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2")
 
@@ -41,28 +42,28 @@ def stopped(name: str, data: Path, out: Path) -> None:
 
             patched.setattr(training, "set_rate", interrupting)
             with pytest.raises(KeyboardInterrupt):
-                run(data, out, name)
+                run(data, out, name, SHORT, 1.0)
             return
         usual = loop.set_rate
 
         def ending(optimizer: Any, settings: Any, step: int) -> float:
-            if step == 7:
+            if step == SHORT // 2:
                 os.kill(os.getpid(), signal.SIGTERM)
             return usual(optimizer, settings, step)
 
         patched.setattr(loop, "set_rate", ending)
         with pytest.raises(SystemExit) as ended:
-            run(data, out, name)
+            run(data, out, name, SHORT, 1.0)
         assert ended.value.code == 128 + signal.SIGTERM
 
 
 def check_resumed(name: str, folder: Path) -> None:
     data = textures(folder / "data", 12, 2)
-    whole = run(data, folder / "whole", name)
+    whole = run(data, folder / "whole", name, SHORT, 1.0)
     stopped(name, data, folder / "stopped")
     resumed = folder / "stopped" / name / "run" / "encoder.safetensors"
     assert resumed.read_bytes() != (whole / "encoder.safetensors").read_bytes()
-    run(data, folder / "stopped", name)
+    run(data, folder / "stopped", name, SHORT, 1.0)
     assert resumed.read_bytes() == (whole / "encoder.safetensors").read_bytes()
 
 
@@ -78,13 +79,13 @@ def check_processes(names: tuple[str, ...], folder: Path) -> None:
     for name in names:
         one, two = Run.open(run(data, folder / "one", name)), Run.open(folder / "two" / name / "run")
         losses = [[line["loss"] for line in each.metrics() if "loss" in line] for each in (one, two)]
-        assert losses[1] == pytest.approx(losses[0], rel=1e-3), name
+        assert losses[1] == pytest.approx(losses[0], rel=1e-4), name
         weights = [
             torch.cat([value.double().flatten() for value in each.encoder().state_dict().values()])
             for each in (one, two)
         ]
         apart = float((weights[0] - weights[1]).norm() / weights[0].norm())
-        assert apart < 1e-3, name
+        assert apart < 1e-4, name
 
 
 @pytest.mark.parametrize("name", PATHS)
@@ -93,7 +94,7 @@ def test_a_recipe_that_was_stopped_goes_on_with_the_same_bits(name: str, tmp_pat
 
 
 def test_two_processes_run_a_recipe_as_one_does(tmp_path: Path) -> None:
-    check_processes(PATHS, tmp_path)
+    check_processes(PATHS[:2], tmp_path)
 
 
 @pytest.mark.soak
@@ -104,4 +105,5 @@ def test_every_recipe_that_was_stopped_goes_on_with_the_same_bits(name: str, tmp
 
 @pytest.mark.soak
 def test_two_processes_run_every_recipe_as_one_does(tmp_path: Path) -> None:
-    check_processes(OTHERS, tmp_path)
+    """But supervised ones, whose batch normalisation is each process's own, as published."""
+    check_processes(tuple(name for name in EVERY if name not in (*PATHS[:2], "supervised", "supervised-rq")), tmp_path)

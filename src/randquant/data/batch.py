@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from randquant.data.own import Own
 
 Metric = Literal["accuracy", "pearson", "spearman", "auroc_macro"]
-USUAL_BATCH = 128  # samples, and a quarter of them where they are few
-
-
-def usual_batch(count: int) -> int:
-    """Samples of a batch of a user's own data, of which there are so many."""
-    return min(USUAL_BATCH, max(2, 1 << (count // 4).bit_length() - 1)) if count >= 8 else 2
 
 
 class Batch(NamedTuple):

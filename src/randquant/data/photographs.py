@@ -9,10 +9,11 @@ once it is more than the stated share.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -32,6 +33,7 @@ from randquant.spec import Grid, Spec, Target
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 TABLES = (".csv", ".tsv", ".parquet")  # beside pictures they say more of them than folders do: `own` reads those
 SIDE = 224
+HELD = 1 << 28  # bytes up to which a part is held in memory
 SKIPPED = 0.01  # the share of pictures that may be broken; one always may
 RESIZED = 256 / 224  # of the shorter side to the square that is cut out of the middle
 _log = logging.getLogger(__name__)
@@ -159,6 +161,15 @@ def open_photographs(folder: Path | str, *, side: int = SIDE, skipped: float = S
         first += count
     spec = Spec((grid,), Target("class", len(classes)) if classes else None)
     return Dataset(str(folder), spec, parts, classes, "images", batch=batch)
+
+
+def held_if_few(dataset: Dataset) -> Dataset:
+    """The same photographs, each part in memory where it is small: the middles of all of them, decoded once."""
+    parts = dict(dataset.parts)
+    for part, samples in dataset.parts.items():
+        if 4 * math.prod(dataset.spec.inputs[0].shape) * len(samples.ids) <= HELD:
+            parts[part] = samples.take(torch.arange(len(samples.ids)))
+    return replace(dataset, parts=parts)
 
 
 def read_colours(path: Path, content: IO[bytes] | None = None) -> Image.Image:

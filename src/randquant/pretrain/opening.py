@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from randquant.data import Dataset, Form, is_path, open_data
-from randquant.data.batch import usual_batch
 from randquant.data.own.samples import digests
 from randquant.data.photographs import SIDE, Photographs, are_photographs, open_photographs
 from randquant.errors import UserError
@@ -28,7 +27,7 @@ def open_training(settings: PretrainSettings) -> Dataset:
     plain = settings.encoder.backbone and not (choices or settings.holdout) and is_path(settings.data)
     if plain and are_photographs(settings.data):
         found = open_photographs(settings.data, side=settings.reading.length or SIDE)
-        return replace(found, batch=usual_batch(len(found.parts["train"].ids)))
+        return replace(found, batch=max(2, min(found.batch, len(found.parts["train"].ids) // 4)))
     form = None
     if settings.resume and is_path(settings.data) and (facts := Run.open(settings.out).data):
         form = Form.from_dict(facts["form"])

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from randquant.data import Dataset, Form, is_path, open_data
-from randquant.data.own.samples import hold
-from randquant.data.photographs import are_photographs, open_photographs
+from randquant.data.photographs import are_photographs, held_if_few, open_photographs
 from randquant.errors import UserError
 from randquant.run.directory import Run
 from randquant.spec import Spec
@@ -43,6 +41,5 @@ def _photographs(run: Run, name: str, choices: dict[str, Any]) -> Dataset:
     for choice in ("label", "group"):
         if choices.get(choice):
             raise UserError(f"{choice}: got {choices[choice]}, but {name} is a folder of photographs, a folder a class")
-    inputs = Spec.from_dict(run.config["spec"]).inputs
-    dataset = open_photographs(name, side=inputs[0].shape[-1])
-    return replace(dataset, parts={part: hold(samples, inputs) for part, samples in dataset.parts.items()})
+    side = Spec.from_dict(run.config["spec"]).inputs[0].shape[-1]
+    return held_if_few(open_photographs(name, side=side))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from randquant.data.batch import USUAL_BATCH, Dataset, usual_batch
+from randquant.data.batch import Dataset
 from randquant.data.own import images, sounds
 from randquant.data.own.arrays import open_array
 from randquant.data.own.form import Form
@@ -32,6 +32,7 @@ SUFFIXES = {
     ".txt": "texts", ".jsonl": "texts",
 }  # fmt: skip
 MEDIA = {"images": images.SUFFIXES, "sounds": sounds.SUFFIXES, "texts": (".txt",)}  # of folders
+_BATCH = 128  # samples, and a quarter of them where they are few
 
 
 @dataclass(frozen=True)
@@ -145,9 +146,11 @@ def as_dataset(
         )
     else:
         told = []
-    batch = usual_batch(len(kept))
-    why = "the usual number" if batch == USUAL_BATCH else f"at most a quarter of {len(kept):,}"
-    source.notes.append(f"batch: {batch} samples ({why}; --batch sets it)")
+    batch = min(_BATCH, max(2, 1 << (len(kept) // 4).bit_length() - 1)) if len(kept) >= 8 else 2
+    source.notes.append(
+        f"batch: {batch} samples ({'the usual number' if batch == _BATCH else f'at most a quarter of {len(kept):,}'}; "
+        "--batch sets it)"
+    )
     own = Own(path, form, tuple(source.notes), source.names, tuple(out.tolist()), tuple(told))
     classes, metric = ((), "accuracy") if labels is None else (labels.classes, labels.metric)
     return Dataset(str(path), spec, parts, classes, metric=metric, batch=batch, own=own)
@@ -254,7 +257,7 @@ def _held_out(rows: Any, groups: Tensor | None, share: float, seed: int) -> Any:
 def _part(source: Source, form: Form, rows: Any, labels: Labels | None, groups: Tensor | None) -> Any:
     ids = torch.from_numpy(np.ascontiguousarray(rows, np.int64))
     target = None if labels is None else labels.values[ids]
-    return hold(Rows(source, form, ids, target, None if groups is None else groups[ids]), form.specs)
+    return hold(Rows(source, form, ids, target, None if groups is None else groups[ids]))
 
 
 def _range(rows: Any) -> Sequence[int]:

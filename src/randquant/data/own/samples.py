@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,6 @@ from torch import Tensor
 from randquant.data.batch import Batch, Samples
 from randquant.data.own.form import Form
 from randquant.data.own.source import Source
-from randquant.spec import Input
 
 HELD = 1 << 28  # bytes of values up to which samples are held in memory
 _ROWS = 256  # samples read at a time
@@ -45,17 +43,14 @@ class Rows:
         return Batch(self.ids[rows], inputs, target, groups)
 
 
-def hold(samples: Samples, inputs: Sequence[Input]) -> Samples:
-    """The same samples in memory, if they are few; inputs of this kind."""
-    size = sum(math.prod(one.shape) * (4 if one.channels else 8) for one in inputs)
-    if size * len(samples.ids) > HELD:
-        return samples
-    parts = [samples.take(some) for some in torch.split(torch.arange(len(samples.ids)), _ROWS)]
-    values = tuple(torch.cat(one) for one in zip(*(part.inputs for part in parts), strict=True))
-    target = (
-        torch.cat([part.target for part in parts if part.target is not None]) if parts[0].target is not None else None
-    )
-    return Batch(samples.ids, values, target, samples.groups)
+def hold(rows: Rows) -> Samples:
+    """The same samples in memory, if they are few."""
+    size = sum(math.prod(one.shape) * (4 if one.channels else 8) for one in rows.form.specs)
+    if size * len(rows.ids) > HELD:
+        return rows
+    parts = [rows.take(some) for some in torch.split(torch.arange(len(rows.ids)), _ROWS)]
+    inputs = tuple(torch.cat(one) for one in zip(*(part.inputs for part in parts), strict=True))
+    return Batch(rows.ids, inputs, rows.target, rows.groups)
 
 
 def digests(samples: Samples) -> NDArray[np.uint64]:
