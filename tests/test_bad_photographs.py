@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,11 @@ from PIL import Image
 
 from folders import draw, textures
 from randquant import cli
+from randquant.errors import UserError
+from randquant.probe.unseen import split_path
+from randquant.recipes.experiment import SIZES
 from randquant.run import Run
+from randquant.settings import ReadingSettings
 
 BACKBONE = "--backbone timm/test_resnet --length 32 --method rrc+rq --steps 2 --batch 8 --workers 0"
 COMMANDS: dict[str, str] = {
@@ -20,6 +24,11 @@ COMMANDS: dict[str, str] = {
     "supervise": "supervise {data} --backbone timm/test_resnet --side 32 --epochs 1 --batch 8 --workers 0",
     "recipe": "recipe run supervised-rq --data {data} --scale tiny",
 }
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SIZES, "tiny", replace(SIZES["tiny"], labelled=1))
 
 
 def run(name: str, data: Path, out: Path) -> int:
@@ -120,8 +129,11 @@ def test_a_pretraining_reads_photographs_as_the_recipes_do(tmp_path: Path) -> No
     out = tmp_path / "features.npy"
     assert cli.main(f"embed {tmp_path / 'run'} {flat} -o {out} --quiet".split()) == 0
     labelled = textures(tmp_path / "labelled", 8, 4)
-    assert cli.main(f"probe {tmp_path / 'run'} {labelled} --quiet".split()) == 0
-    lines = [json.loads(line) for line in (tmp_path / "run" / "results.jsonl").read_text().splitlines()]
-    assert {line["samples"] for line in lines} == {16}
-    assert cli.main(f"probe {tmp_path / 'run'} {labelled / 'train'} --quiet".split()) == 0
-    assert cli.main(f"probe {tmp_path / 'run'} {labelled} --label x --quiet".split()) == 2
+    given = Run.open(tmp_path / "run")
+    (split,) = split_path(given, str(labelled), ReadingSettings(), seed=0).datasets
+    assert [len(split.parts[part].ids) for part in ("train", "test")] == [32, 16]
+    folds = split_path(given, str(labelled / "train"), ReadingSettings(), seed=0)  # no part of its own is for testing
+    assert [len(one.parts["test"].ids) for one in folds.datasets] == [7, 7, 6, 6, 6]
+    assert "the encoder has seen none of them" in folds.note
+    with pytest.raises(UserError, match="label: got kind, but .* is a folder of photographs"):
+        split_path(given, str(labelled), ReadingSettings(label="kind"), seed=0)
