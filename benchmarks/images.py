@@ -73,7 +73,7 @@ def main(options: Options) -> int:
 def measured(options: Options) -> Iterator[Row]:
     """All rows, one after the other."""
     quick = options.quick
-    sizes = {"pictures": 2 * BATCH, "steps": 3} if quick else {"pictures": 16 * BATCH, "steps": 10}
+    sizes = {"pictures": 2 * BATCH, "steps": 3} if quick else {"pictures": 10 * BATCH, "steps": 8}
     for views in list(VIEWS)[: 1 if quick else 2]:
         say(f"from files, views of {views}: beside lightly's parts on the Lightning trainer")
         with contextlib.redirect_stderr(io.StringIO()):  # the trainer's words

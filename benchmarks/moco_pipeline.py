@@ -1,6 +1,6 @@
 """Nothing in, seconds of MoCo v3's steps from JPEG files out: randquant's, and the same made of lightly's parts.
 
-Both read the same files with two workers and train a ResNet-18 on crops of 96 pixels, with the same heads, momentum
+Both read the same files with two workers and train a ResNet-18 on crops of 64 pixels, with the same heads, momentum
 encoder, loss and LARS. randquant cuts a picture's two crops in the workers and makes the rest of the views of a whole
 batch in the training process; lightly's transforms make all of them picture by picture in the workers, and the
 Lightning trainer runs the steps. lightly has no MoCo v3 and no loss of it: its heads, momentum update and optimizer are
@@ -42,7 +42,7 @@ from randquant.encoder.vision import MEAN, SPREAD
 from randquant.pretrain import pretrain
 from randquant.settings import EncoderSettings, MethodSettings
 
-SIDE, BATCH, WORKERS = 96, 32, 2
+SIDE, BATCH, WORKERS = 64, 32, 2
 DETAILS = MethodSettings(hidden=1024, projection=256, temperature=1.0, momentum=0.99, crop_area=0.2)
 ENCODER = EncoderSettings(backbone="resnet18", zero_init_residual=True)
 _RATE, _DECAY = 0.6 * BATCH / 256, 1e-6
