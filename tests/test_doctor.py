@@ -137,7 +137,7 @@ def test_files_that_cannot_be_read_are_named(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     broken = Dataset("files", SPEC, {"train": Items(torch.arange(30), Broken())}, batch=4)
-    monkeypatch.setattr(command, "open_data", lambda name: broken)
+    monkeypatch.setattr(command, "open_data", lambda name, **_: broken)
     assert cli.main(["doctor", "files"]) == 2
     out, told = capfd.readouterr()
     header, row = out.splitlines()
@@ -146,14 +146,14 @@ def test_files_that_cannot_be_read_are_named(
     assert "and 7 more" in row
     assert told == "1 finding in 20 of 30 samples of train\n"
     none = replace(broken, parts={"train": Items(torch.tensor([0]), Broken())})
-    monkeypatch.setattr(command, "open_data", lambda name: none)
+    monkeypatch.setattr(command, "open_data", lambda name, **_: none)
     assert cli.main(["doctor", "files"]) == 2
     assert "no sample of train can be read; the first: data: file0.png" in capfd.readouterr().err
 
 
 def test_exit_codes(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     clean = Dataset("well", SPEC, {"train": well(), "test": well(seed=1)}, batch=8)
-    monkeypatch.setattr(command, "open_data", lambda name: clean)
+    monkeypatch.setattr(command, "open_data", lambda name, **_: clean)
     assert cli.main(["doctor", "well"]) == 0
     assert capfd.readouterr() == ("", "no findings in 64 of 64 samples of train, 64 of 64 samples of test\n")
     assert cli.main(["doctor", "well", "--batch", "32", "--quiet"]) == 1

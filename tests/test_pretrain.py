@@ -287,8 +287,8 @@ def test_counts_have_a_least_value(name: str, least: int, tmp_path: Path) -> Non
         (MethodSettings, "crop_smallest", 0.0),
         (MethodSettings, "crop_smallest", 1.5),
         (MethodSettings, "temperature", 0.0),
-        (EncoderSettings, "width", 0),
-        (EncoderSettings, "depth", 0),
+        (EncoderSettings, "width", -1),
+        (EncoderSettings, "depth", -1),
         (EncoderSettings, "dropout", 1.0),
     ],
 )

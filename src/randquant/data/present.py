@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from randquant.errors import UserError
+from randquant.errors import UnreadableError, UserError
 
 if TYPE_CHECKING:
     from randquant.data.entry import Entry
@@ -58,4 +58,5 @@ def reading(path: Path, advice: str = "fetch it again") -> Iterator[None]:
     except (UserError, MemoryError):
         raise
     except Exception as error:  # every decoder has errors of its own
-        raise UserError(f"data: {path} cannot be read ({type(error).__name__}: {error}); {advice}") from error
+        told = f"data: {path} cannot be read ({type(error).__name__}: {error}); {advice}"
+        raise UnreadableError(told, path) from error

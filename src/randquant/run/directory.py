@@ -135,7 +135,7 @@ class Run:
             return
         for logger in ("tensorboard", "wandb"):
             shutil.rmtree(self.path / logger, ignore_errors=True)
-        for name in ("config.json", "metrics.jsonl"):
+        for name in ("config.json", "metrics.jsonl", "data.json"):
             (self.path / name).unlink(missing_ok=True)
         if whole and not any(self.path.iterdir()):
             self.path.rmdir()

@@ -79,7 +79,7 @@ class PretrainSettings:
     """Of a path: the share of the samples, or of whole groups, that nothing is learnt or inferred from; their names are
     kept with the run."""
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
-    """The encoder's sizes; for a path, unless one of them is changed, they follow from the number of samples."""
+    """The encoder's sizes; what is not given follows, for a path, from the number of samples."""
     method_details: MethodSettings = field(default_factory=MethodSettings)
     """The method's settings."""
     device: Device = "auto"
@@ -134,7 +134,7 @@ class PretrainSettings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
         reading = {**self.reading.choices(), "patch": list(self.reading.patch)}  # as JSON has it
-        return {**asdict(self), "out": str(self.out), "reading": reading}
+        return {**asdict(self), "out": str(self.out), "reading": reading, "encoder": self.encoder.to_dict()}
 
     def decisive(self) -> dict[str, Any]:
         """What the trained encoder depends on, as plain values: neither the folder, nor what is shown or saved."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from randquant.data import Batch, Dataset, open_data
+from randquant.data import Batch, Dataset
 from randquant.device import find_device
 from randquant.errors import UserError
 from randquant.output import new_file
@@ -26,7 +26,7 @@ from randquant.report.results import read
 from randquant.report.runs import TrainedRun, flattened
 from randquant.report.table import tables
 from randquant.report.template import fill
-from randquant.run import Run
+from randquant.run import Run, open_for, open_own
 from randquant.run.card import card, last_values
 from randquant.settings import ViewSettings
 from randquant.terminal import remark
@@ -77,9 +77,20 @@ def view(settings: ViewSettings) -> Path:
     """
     run = Run.open(settings.run)
     out = new_file(settings.out or run.path / "view.html", overwrite=settings.overwrite)
-    write_whole(out, html(run, open_data(settings.data or str(run.config["settings"]["data"])), settings))
+    write_whole(out, html(run, opened(run, settings), settings))
     remark(f"view: {out}")
     return out
+
+
+def opened(run: Run, settings: ViewSettings) -> Dataset:
+    """The samples that are mapped: those that the run was trained on, or others, read as these were.
+
+    Raises:
+        UserError: they are not there, or cannot be read that way.
+    """
+    if settings.data:
+        return open_for(run, settings.data, settings.reading)
+    return open_own(run, settings.reading)
 
 
 def html(run: Run, dataset: Dataset, settings: ViewSettings) -> str:

@@ -104,7 +104,12 @@ def open_array(path: Path, reading: ReadingSettings, how: Mapping[str, Any] | No
     array = _opened(path, key)
     if how is not None:
         check_numbers(array, path)
-        return ArraySource(path, {**how, "key": key})
+        axis = how["axis"]
+        if reading.channel_axis is not None:
+            if axis == -1:
+                raise UserError(f"channel_axis: got {reading.channel_axis}, but the encoder was trained on a table")
+            axis, _ = _channel_axis(array, reading.channel_axis)
+        return ArraySource(path, {**how, "key": key, "axis": axis})
     return _inferred(ArraySource(path, {"key": key}), array, reading)
 
 

@@ -48,9 +48,13 @@ def hold(rows: Rows) -> Samples:
     size = sum(math.prod(one.shape) * (4 if one.channels else 8) for one in rows.form.specs)
     if size * len(rows.ids) > HELD:
         return rows
-    parts = [rows.take(some) for some in torch.split(torch.arange(len(rows.ids)), _ROWS)]
-    inputs = tuple(torch.cat(one) for one in zip(*(part.inputs for part in parts), strict=True))
-    return Batch(rows.ids, inputs, rows.target, rows.groups)
+    inputs: list[Tensor] = []
+    for some in torch.split(torch.arange(len(rows.ids)), _ROWS):
+        part = rows.take(some).inputs
+        inputs = inputs or [one.new_empty(len(rows.ids), *one.shape[1:]) for one in part]
+        for one, values in zip(inputs, part, strict=True):
+            one[some] = values
+    return Batch(rows.ids, tuple(inputs), rows.target, rows.groups)
 
 
 def digests(samples: Samples) -> NDArray[np.uint64]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from randquant.data.own.form import InputForm
+from randquant.data.own.stored import Column, Columns
 from randquant.errors import UserError
 from randquant.settings import ReadingSettings
 
@@ -50,7 +51,7 @@ class Source(Protocol):
         ...
 
 
-def column_of(columns: Mapping[str, Values], name: str, where: object) -> Values:
+def column_of(columns: Columns, name: str, where: object) -> Column:
     """The column of this name.
 
     Raises:

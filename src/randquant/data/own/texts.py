@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from randquant.data.own.tables import Columns
+from randquant.data.own.stored import Columns
 from randquant.errors import UserError
 
 _FIELDS = ("text", "sentence", "content", "body")  # of a .jsonl, the first that is there
@@ -32,7 +33,7 @@ def read_lines(path: Path) -> tuple[Columns, str, list[str]]:
         return {TEXT: np.array([line for _, line in numbered], dtype=object)}, TEXT, names
     records = [_record(path, number, line) for number, line in numbered]
     fields = list(dict.fromkeys(name for record in records for name in record))
-    columns: Columns = {}
+    columns: dict[str, NDArray[Any]] = {}
     for name in fields:
         cells = [record.get(name) for record in records]
         if all(one is None or isinstance(one, int | float) for one in cells):
