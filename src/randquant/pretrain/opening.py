@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from randquant import world
 from randquant.data import Dataset, Form, is_path, open_data
 from randquant.data.own.open import BATCH
 from randquant.data.own.samples import digests
@@ -18,9 +19,11 @@ def open_training(settings: PretrainSettings) -> Dataset:
     """The data set that `settings.data` names. A run that goes on reads its path as it did.
 
     Raises:
-        UserError: it is not there, or cannot be read as samples.
+        UserError: it is not there, or cannot be read as samples; or a new run's directory holds one already.
     """
     form = None
+    if not settings.resume and world.rank() == 0:  # which makes the run, once all have opened their data
+        Run(settings.out).check_new()
     if settings.resume and is_path(settings.data) and (facts := Run.open(settings.out).data):
         form = Form.from_dict(facts["form"])
     return open_data(

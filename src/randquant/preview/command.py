@@ -102,8 +102,8 @@ def _rows(dataset: Dataset, samples: Samples, count: int) -> Tensor:
 
 def _titles(dataset: Dataset, batch: Batch) -> list[str]:
     """What each sample is called."""
-    titles = [f"Sample {number}" for number in batch.ids.tolist()]
+    titles = [dataset.called(number) for number in batch.ids.tolist()]
     if batch.target is not None and dataset.spec.target is not None and dataset.spec.target.kind == "class":
         words = [dataset.classes[label] if dataset.classes else label for label in batch.target.tolist()]
         titles = [f"{title}, {word}" for title, word in zip(titles, words, strict=True)]
-    return titles
+    return [f"{title[:1].upper()}{title[1:]}" if title.startswith("sample ") else title for title in titles]

@@ -89,7 +89,7 @@ class PretrainSettings:
     compile: bool = False
     """Compile the encoder's blocks, which takes a minute and needs a C++ compiler."""
     workers: int = 2
-    """Processes that read samples from files; data in memory needs none."""
+    """Processes that decode samples from files, or threads where files are mapped; data in memory needs none."""
     monitors: Annotated[tuple[str, ...], arg(aliases=["--eval"])] = ()
     """Labelled data sets on which neighbours and a linear head are tried while the encoder trains: of the catalogue, or
     NAME=PATH, whose labels are in the column that --label names."""

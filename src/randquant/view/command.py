@@ -142,7 +142,7 @@ def html(run: Run, dataset: Dataset, settings: ViewSettings) -> str:
         "side": SIDE,
         "across": ACROSS,
         "class_colours": CLASS_COLOURS,
-        "queries": _neighbours(features, small, batch, labels, queries, settings.neighbours),
+        "queries": _neighbours(features, small, dataset, batch, labels, queries, settings.neighbours),
         "agreement": _agreement(features, labels, settings.neighbours),
         "neighbours": settings.neighbours,
         "settings": flattened(began),
@@ -203,7 +203,7 @@ def _map(features: np.ndarray[Any, Any], small: Tiles, batch: Batch, dataset: Da
     said = []
     for row, number in enumerate(batch.ids.tolist()):
         words = [
-            f"sample {number}",
+            dataset.called(number),
             *([labels[row]] if labels else []),
             *([small.words[row]] if small.words[row] else []),
         ]
@@ -229,7 +229,13 @@ def _queries(batch: Batch, labels: list[str] | None, count: int) -> list[int]:
 
 
 def _neighbours(
-    features: np.ndarray[Any, Any], small: Tiles, batch: Batch, labels: list[str] | None, queries: list[int], count: int
+    features: np.ndarray[Any, Any],
+    small: Tiles,
+    dataset: Dataset,
+    batch: Batch,
+    labels: list[str] | None,
+    queries: list[int],
+    count: int,
 ) -> list[list[Shown]]:
     """The query, then its neighbours, of each query."""
     if not queries:
@@ -239,7 +245,7 @@ def _neighbours(
         return Shown(
             picture="" if small.pictures is None else photo(small.pictures[row]),
             words=small.words[row],
-            label=labels[row] if labels else f"sample {int(batch.ids[row])}",
+            label=labels[row] if labels else dataset.called(int(batch.ids[row])),
             agrees=None if labels is None else labels[row] == labels[query],
         )
 

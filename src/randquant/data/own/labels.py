@@ -72,5 +72,5 @@ def read_groups(values: NDArray[Any], name: str) -> tuple[Tensor, tuple[str, ...
         raise UserError(f"group: column {name!r} has empty cells; each sample must be in a group")
     words, order = np.unique([str(one) for one in different], return_inverse=True)
     if len(words) < 2:
-        raise UserError(f"group: column {name!r} says the same throughout, {words[0]!r}; needs two groups at least")
+        raise UserError(f"group: column {name!r} says the same throughout, '{words[0]}'; needs two groups at least")
     return torch.from_numpy(order.astype(np.int64)[codes]), tuple(words.tolist())

@@ -54,6 +54,8 @@ class MediaSource:
         decode: a file to a raw grid [C, *size].
     """
 
+    decodes = True
+
     def __init__(self, media: Media, how: Mapping[str, Any], decode: Callable[[Path], NDArray[Any]]) -> None:
         self.media, self.how, self.decode = media, dict(how), decode
         self.names: Sequence[str] | None = media.names

@@ -24,7 +24,9 @@ from randquant.data.own.source import Source
 from randquant.data.own.stored import Columns, coded
 from randquant.data.own.tables import TableSource, open_table, read_columns
 from randquant.data.own.texts import TEXT, read_lines
-from randquant.errors import UnreadableError, UserError
+from randquant.data.own.words import TextForm
+from randquant.data.present import check_utf8
+from randquant.errors import UserError
 from randquant.settings import ReadingSettings
 from randquant.spec import Spec
 
@@ -115,8 +117,6 @@ def open_path(
     settings = ReadingSettings(**reading)
     place = Path(path)
     kind, source = _opened(place, settings, form, skipped)
-    if form is not None and kind != form.kind:
-        raise UserError(f"data: {place} is read as {kind}, but the encoder was trained on {form.kind}")
     return as_dataset(kind, source, place, settings, form=form, labelled=labelled, holdout=holdout, seed=seed)
 
 
@@ -161,7 +161,8 @@ def as_dataset(
     batch = min(BATCH, max(2, 1 << (len(kept) // 4).bit_length() - 1)) if len(kept) >= 8 else 2
     own = Own(path, form, tuple(source.notes), source.names, tuple(out.tolist()), tuple(told), settings, holdout, seed)
     classes, metric = ((), "accuracy") if labels is None else (labels.classes, labels.metric)
-    return Dataset(str(path), spec, parts, classes, metric=metric, batch=batch, own=own)
+    words = next((one.words for one in form.inputs if isinstance(one, TextForm)), ())
+    return Dataset(str(path), spec, parts, classes, metric=metric, batch=batch, words=words, own=own)
 
 
 def _opened(path: Path, reading: ReadingSettings, form: Form | None, skipped: Collection[Path]) -> tuple[str, Source]:
@@ -170,12 +171,13 @@ def _opened(path: Path, reading: ReadingSettings, form: Form | None, skipped: Co
     if not path.exists():
         raise UserError(f"data: {path} does not exist")
     if path.is_dir():
-        return _opened_folder(path, reading, how, skipped)
+        return _opened_folder(path, reading, form, skipped)
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise UserError(f"data: {path} is none of {', '.join(SUFFIXES)}, and no folder of pictures, sounds or texts")
     if not path.stat().st_size:
         raise UserError(f"data: {path} is empty")
+    _check_kind(path, kind, form)
     if kind == "array":
         return kind, open_array(path, reading, how)
     if kind == "texts":
@@ -192,8 +194,14 @@ def _opened(path: Path, reading: ReadingSettings, form: Form | None, skipped: Co
     return kind, open_table(path, reading, how)
 
 
+def _check_kind(path: Path, kind: str, form: Form | None) -> None:
+    """Refuse a path of another kind than the one that an encoder was trained on; a table may hold series."""
+    if form is not None and form.kind not in ((kind, "series") if kind == "table" else (kind,)):
+        raise UserError(f"data: {path} is read as {kind}, but the encoder was trained on {form.kind}")
+
+
 def _opened_folder(
-    path: Path, reading: ReadingSettings, how: Mapping[str, Any] | None, skipped: Collection[Path]
+    path: Path, reading: ReadingSettings, form: Form | None, skipped: Collection[Path]
 ) -> tuple[str, Source]:
     suffixes = [one.suffix.lower() for one in path.rglob("*") if one.is_file()]
     counts = {kind: sum(one in known for one in suffixes) for kind, known in MEDIA.items()}
@@ -205,7 +213,8 @@ def _opened_folder(
     if len(kinds) > 1:
         told = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
         raise UserError(f"data: {path} holds files of mixed kinds: {told}; give a folder of one kind")
-    kind = kinds[0]
+    kind, how = kinds[0], None if form is None else form.how
+    _check_kind(path, kind, form)
     media = find_media(path, MEDIA[kind], reading, skipped)
     if kind == "texts":
         return _text_files(path, media, how)
@@ -216,11 +225,8 @@ def _opened_folder(
 def _text_files(path: Path, media: Media, how: Mapping[str, Any] | None) -> tuple[str, Source]:
     texts = []
     for name in media.names:
-        try:
-            texts.append((path / name).read_text(encoding="utf-8"))
-        except UnicodeDecodeError:
-            told = f"data: {path / name} is not UTF-8; convert it, such as by iconv -f latin1 -t utf-8"
-            raise UnreadableError(told, path / name) from None
+        check_utf8(path / name)
+        texts.append((path / name).read_text(encoding="utf-8"))
     columns = {**media.columns, TEXT: np.array(texts, dtype=object)}
     return _texts(path, columns, TEXT, media.names, how, FOLDER if media.label else "")
 

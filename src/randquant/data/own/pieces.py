@@ -15,6 +15,7 @@ from randquant.libraries import library
 _DELIMITERS = ",;\t|"
 _BLOCK = 1 << 23  # bytes of a .csv that are parsed at a time
 _ROWS = 1 << 16  # of a .parquet
+_CLOCK = r"^\d\d:\d\d(:\d\d)?$"
 
 
 def arrow() -> Any:
@@ -30,13 +31,15 @@ def csv_options(path: Path, types: Mapping[str, Any] | None = None) -> dict[str,
         types: of its columns; found out where they are not named.
 
     Raises:
-        UserError: the file has no first line.
+        UserError: the file has no first line, or no second.
     """
     csv: Any = library("pyarrow.csv", "tables", "data")
     with path.open("rb") as file:
-        head = file.readline().decode("utf-8", "replace")
+        head, second = (file.readline().decode("utf-8", "replace") for _ in range(2))
     if not head.strip():
         raise UserError(f"data: {path} is empty; it must begin with a line of column names")
+    if not second:
+        raise UserError(f"data: {path} holds a line of column names and no rows")
     delimiter = max(_DELIMITERS, key=head.count)
     return {
         "parse_options": csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
@@ -84,7 +87,8 @@ def _parsed(path: Path, types: Mapping[str, Any] | None) -> Any:
 def _looked_through(path: Path) -> tuple[int, dict[str, Any]]:
     """How many rows a .csv has, and the first type of these that all cells of each column are of."""
     lib = arrow()
-    may_be = [lib.float64(), lib.bool_(), lib.timestamp("ns"), lib.timestamp("ns", "UTC"), lib.time64("ns")]
+    points = [lib.timestamp(unit, zone) for zone in (None, "UTC") for unit in ("s", "ns")]
+    may_be = [lib.float64(), lib.bool_(), *points, lib.time32("s")]
     names = _parsed(path, None).schema.names
     left = {name: list(may_be) for name in names}
     rows = 0
@@ -97,8 +101,11 @@ def _looked_through(path: Path) -> tuple[int, dict[str, Any]]:
 
 def _is_of(cells: Any, kind: Any) -> bool:
     compute: Any = library("pyarrow.compute", "tables", "data")
+    trimmed = compute.utf8_trim_whitespace(cells)
+    if arrow().types.is_time(kind):
+        return compute.all(compute.match_substring_regex(trimmed, _CLOCK)).as_py() is not False
     try:
-        compute.cast(compute.utf8_trim_whitespace(cells), kind)
+        compute.cast(trimmed, kind)
     except arrow().ArrowInvalid:
         return False
     return True
@@ -110,8 +117,9 @@ def values_of(column: Any) -> NDArray[Any]:
     types = lib.types
     kind = column.type
     if types.is_temporal(kind):
-        seconds = column.cast(lib.timestamp("ns")) if not types.is_time(kind) else column.cast(lib.time64("ns"))
-        column = lib.compute.divide(seconds.cast(lib.int64()).cast(lib.float64()), 1e9)
+        unit = lib.time64("us") if types.is_time(kind) else lib.duration("us") if types.is_duration(kind) else None
+        since = column.cast(unit or lib.timestamp("us"), safe=False).cast(lib.int64())
+        column = lib.compute.divide(since.cast(lib.float64(), safe=False), 1e6)
     elif types.is_boolean(kind):
         column = column.cast(lib.int8())
     elif types.is_null(kind) or types.is_decimal(kind):

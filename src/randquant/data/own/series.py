@@ -30,6 +30,7 @@ class SeriesSource:
     """
 
     label = ""
+    decodes = False
 
     def __init__(self, path: Path, columns: Columns, how: Mapping[str, Any]) -> None:
         self.path, self.columns, self.how, self.notes = path, columns, dict(how), list[str]()

@@ -23,12 +23,14 @@ class Source(Protocol):
         notes: what was inferred, a line each.
         names: a word for each sample; None where their numbers are all there is.
         label: the column that holds labels unless another is named; "" where there is none.
+        decodes: whether samples are decoded from files; others are taken from memory or from files that are mapped.
     """
 
     how: dict[str, Any]
     notes: list[str]
     names: Sequence[str] | None
     label: str
+    decodes: bool
 
     def __len__(self) -> int:
         """Samples."""

@@ -16,8 +16,10 @@ from randquant.data.own.pieces import Pieces, csv_options, size_of, values_of
 from randquant.data.own.source import column_of
 from randquant.data.own.stored import Columns, stored
 from randquant.data.own.words import WORDY, fit_words
+from randquant.data.present import check_utf8
 from randquant.data.present import reading as reading_file
 from randquant.data.root import data_root
+from randquant.errors import UnreadableError
 from randquant.libraries import library
 from randquant.settings import ReadingSettings
 
@@ -35,6 +37,8 @@ class TableSource:
         names: a word for each row, or None.
         label: the column that holds labels unless another is named.
     """
+
+    decodes = False
 
     def __init__(
         self,
@@ -118,15 +122,24 @@ def read_columns(path: Path) -> Columns:
     Raises:
         UserError: a line has too many or too few cells, the encoding is not UTF-8, or the file is empty.
     """
-    with reading_file(path, "mend the file"):
-        if size_of(path) > HELD:
-            return stored(path, data_root() / "columns", lambda: Pieces(path))
-        if path.suffix == ".parquet":
-            table = library("pyarrow.parquet", "tables", "data").read_table(path)
-        else:
-            csv: Any = library("pyarrow.csv", "tables", "data")
-            table = csv.read_csv(path, **csv_options(path))
-        return {name: values_of(table.column(name)) for name in table.column_names}
+    try:
+        with reading_file(path, "mend the file"):
+            return _read_columns(path)
+    except UnreadableError:
+        if path.suffix != ".parquet":
+            check_utf8(path)
+        raise
+
+
+def _read_columns(path: Path) -> Columns:
+    if size_of(path) > HELD:
+        return stored(path, data_root() / "columns", lambda: Pieces(path))
+    if path.suffix == ".parquet":
+        table = library("pyarrow.parquet", "tables", "data").read_table(path)
+    else:
+        csv: Any = library("pyarrow.csv", "tables", "data")
+        table = csv.read_csv(path, **csv_options(path))
+    return {name: values_of(table.column(name)) for name in table.column_names}
 
 
 def texts_of(values: NDArray[Any]) -> list[str]:

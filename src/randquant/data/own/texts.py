@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randquant.data.own.stored import Columns
+from randquant.data.present import check_utf8
 from randquant.errors import UserError
 
 _FIELDS = ("text", "sentence", "content", "body")  # of a .jsonl, the first that is there
@@ -48,14 +49,8 @@ def read_lines(path: Path) -> tuple[Columns, str, list[str]]:
 
 
 def _decoded(path: Path) -> list[str]:
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        line = content.count(b"\n", 0, problem.start) + 1
-        raise UserError(
-            f"data: {path} is not UTF-8, first in line {line}; convert it, such as by iconv -f latin1 -t utf-8"
-        ) from None
+    check_utf8(path)
+    text = path.read_bytes().decode("utf-8-sig")
     return text.splitlines() if path.suffix != ".jsonl" else text.split("\n")
 
 

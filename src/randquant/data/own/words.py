@@ -33,6 +33,11 @@ class TextForm:
     spec: Tokens
     vocabulary: str
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The text of every symbol."""
+        return symbols.words_of(_tokenizer(self.vocabulary))
+
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """int64 [B, length], cut and padded."""
         return symbols.symbols(_tokenizer(self.vocabulary), texts, self.spec.length)
