@@ -85,7 +85,7 @@ def main(options: Options) -> int:
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         array, table = large_array(Path(folder), sizes), large_table(Path(folder), sizes)
         rows = list(measured(array, table, sizes, options))
-        text = page(rows, sizes, options, [f"{one.stat().st_size / 1e9:.2g} GB" for one in (array, table)])
+        text = page(rows, sizes, options, [f"{one.stat().st_size / 1e6:,.1f} MB" for one in (array, table)])
     sys.stdout.write(text)
     if options.markdown:
         options.markdown.write_text(text, encoding="utf-8")

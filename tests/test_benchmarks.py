@@ -69,6 +69,7 @@ def test_a_quick_run_of_training_prints_the_page_it_writes(tmp_path: Path) -> No
         assert told not in done.stdout
 
 
+@pytest.mark.soak
 def test_a_quick_run_of_own_data_prints_the_page_it_writes(tmp_path: Path) -> None:
     file = tmp_path / "page.md"
     script = str(ROOT / "benchmarks" / "own_data.py")
