@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 import torch
 import tyro
 from embedding import embed_to_bare
 from own_start import help_seconds, memory_of, own_starts
 from page import machine
 from paired import ratio_of
+from pyarrow import csv
 from rows import Row, middle, table_of
 
 from randquant import process
@@ -71,7 +73,7 @@ class Sizes:
     rounds: int
 
 
-FULL = Sizes(samples=32_768, rows=1_000_000, batches=50, embedded=8192, rounds=7)
+FULL = Sizes(samples=32_768, rows=2_800_000, batches=50, embedded=8192, rounds=7)
 QUICK = Sizes(samples=64, rows=200, batches=2, embedded=64, rounds=1)
 
 
@@ -131,14 +133,13 @@ def large_array(folder: Path, sizes: Sizes) -> Path:
 def large_table(folder: Path, sizes: Sizes) -> Path:
     """A .csv of 24 columns of numbers and one of words."""
     path, rng = folder / "large.csv", np.random.default_rng(0)
-    with path.open("w", encoding="utf-8") as file:
-        file.write(",".join([*(f"c{number}" for number in range(24)), "kind"]) + "\n")
+    names = [*(f"c{number}" for number in range(24)), "kind"]
+    schema = pyarrow.schema([*((name, pyarrow.float64()) for name in names[:-1]), ("kind", pyarrow.string())])
+    with csv.CSVWriter(path, schema) as file:
         for start in range(0, sizes.rows, 10_000):
-            block = rng.standard_normal((min(10_000, sizes.rows - start), 24))
-            file.writelines(
-                ",".join([*(f"{one:.12f}" for one in row), "abc"[number % 3]]) + "\n"
-                for number, row in enumerate(block)
-            )
+            count = min(10_000, sizes.rows - start)
+            columns = [*rng.standard_normal((24, count)), rng.choice(["a", "b", "c"], count)]
+            file.write_table(pyarrow.table(dict(zip(names, columns, strict=True)), schema))
     return path
 
 

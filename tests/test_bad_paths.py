@@ -262,7 +262,9 @@ def test_an_output_that_exists_is_not_written_over(
         said = refused(LIKE[command].format(path=path, tmp=tmp_path, run=run), capfd)
         assert "exists; name another file, or give --overwrite" in said
     assert "holds a run already" in refused(f"pretrain {path} --out {run}", capfd)
-    assert "out cannot be written (it is a file); name another folder" in refused(f"pretrain {path} --out {tmp_path}/out", capfd)
+    assert "out cannot be written (it is a file); name another folder" in refused(
+        f"pretrain {path} --out {tmp_path}/out", capfd
+    )
     assert {(tmp_path / name).read_text() for name in ("out", "out.npy")} == {"mine"}
 
 

@@ -13,7 +13,7 @@ from randquant.errors import UserError
 from randquant.libraries import library
 
 _DELIMITERS = ",;\t|"
-_BLOCK = 1 << 23  # bytes of a .csv that are parsed at a time
+_BLOCK = 1 << 20  # bytes of a .csv that are parsed at a time; several are read ahead
 _ROWS = 1 << 16  # of a .parquet
 _CLOCK = r"^\d\d:\d\d(:\d\d)?$"
 

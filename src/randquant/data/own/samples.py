@@ -66,6 +66,7 @@ def digests(samples: Samples) -> NDArray[np.uint64]:
             flat = values.flatten(1).contiguous()
             words = flat.numpy().view(np.uint32 if flat.dtype == torch.float32 else np.uint64).astype(np.uint64)
             weights = np.random.default_rng([7, place]).integers(1, 1 << 63, words.shape[1], dtype=np.uint64)
-            total += ((words + np.uint64(1)) * (weights * np.uint64(2) + np.uint64(1))).sum(axis=1, dtype=np.uint64)
+            odd = weights * np.uint64(2) + np.uint64(1)
+            total += words @ odd + odd.sum(dtype=np.uint64)  # of (word + 1) * odd, modulo 2 to the 64th
         found.append(total)
     return np.concatenate(found)

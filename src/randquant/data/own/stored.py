@@ -47,14 +47,16 @@ class Words:
         """The cells of these rows, str or None, equal ones as one object."""
         ends, text = _mapped(self.ends), _bytes(self.file)
         places = np.arange(len(ends))[rows]
-        starts = np.where(places > 0, ends[places - 1], 0)
         known: dict[bytes, str | None] = {_NONE: None}
         cells = np.empty(len(places), dtype=object)
-        for number, (start, end) in enumerate(zip(starts.tolist(), ends[places].tolist(), strict=True)):
-            cell = text[start:end].tobytes()
-            if cell not in known:
-                known[cell] = cell.decode()
-            cells[number] = known[cell]
+        for run in _runs(len(places)):
+            some = places[run]
+            starts = np.where(some > 0, ends[some - 1], 0).tolist()
+            for number, (start, end) in enumerate(zip(starts, ends[some].tolist(), strict=True), run.start):
+                cell = text[start:end].tobytes()
+                if cell not in known:
+                    known[cell] = cell.decode()
+                cells[number] = known[cell]
         return cells
 
 
@@ -172,12 +174,14 @@ def coded(column: Column) -> tuple[NDArray[np.int64], list[Any]]:
         order = np.argsort(first)
         return np.argsort(order)[codes], different[order].tolist()
     known: dict[Any, int] = {}
-    found = [np.array([known.setdefault(one, len(known)) for one in column[rows]], np.int64) for rows in _runs(column)]
+    found = [
+        np.array([known.setdefault(one, len(known)) for one in column[rows]], np.int64) for rows in _runs(len(column))
+    ]
     return np.concatenate([np.empty(0, np.int64), *found]), list(known)
 
 
-def _runs(column: Column) -> Iterator[slice]:
-    yield from (slice(start, start + _CELLS) for start in range(0, len(column), _CELLS))
+def _runs(count: int) -> Iterator[slice]:
+    yield from (slice(start, start + _CELLS) for start in range(0, count, _CELLS))
 
 
 def _check_room(path: Path, size: int, folder: Path) -> None:
