@@ -100,6 +100,11 @@ class Dataset:
     words: tuple[str, ...] = ()
     own: Own | None = None
 
+    @property
+    def title(self) -> str:
+        """What a page calls it: its name, or the last part of its path."""
+        return self.name if self.own is None or self.own.path is None else self.own.path.name
+
     def called(self, number: int) -> str:
         """What the sample of this id is called: by its own name, or by its number."""
         names = None if self.own is None else self.own.names

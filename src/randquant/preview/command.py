@@ -64,7 +64,8 @@ def html(dataset: Dataset, settings: PreviewSettings) -> str:
         titles = _titles(dataset, chosen)
         sections.append(section(place, one, dataset, chosen, measured, titles, draws, encoder, settings))
     shown: dict[str, Any] = {
-        "data": dataset.name,
+        "data": dataset.title,
+        "typed": settings.data,
         "bins": settings.bins,
         "sections": sections,
         "measured": len(measured.ids),

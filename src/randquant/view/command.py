@@ -61,11 +61,12 @@ class Map:
 
 @dataclass(frozen=True)
 class Shown:
-    """One sample among neighbours: its picture or words, and whether its label is that of the query."""
+    """One sample among neighbours: its picture or words, its label or name, and whether its label is the query's."""
 
     picture: str
     words: str
     label: str
+    name: str
     agrees: bool | None
 
 
@@ -127,7 +128,8 @@ def html(run: Run, dataset: Dataset, settings: ViewSettings) -> str:
         "name": run.path.resolve().name,
         "method": own[method].title,
         "data": str(began.get("data", dataset.name)),
-        "mapped": dataset.name,
+        "trained_on": _title(run),
+        "mapped": dataset.title,
         "part": part,
         "steps": int(last.get("step", 0)),
         "planned": int(began.get("steps", 0)),
@@ -153,6 +155,12 @@ def html(run: Run, dataset: Dataset, settings: ViewSettings) -> str:
     return fill("view.html", **shown)
 
 
+def _title(run: Run) -> str:
+    """What the page calls the data that the run was trained on."""
+    facts, name = run.data, str(run.config["settings"]["data"])
+    return name if facts is None or facts["path"] is None else Path(facts["path"]).name
+
+
 def _labels(dataset: Dataset, batch: Batch) -> list[str] | None:
     """The class of each sample in words; None where there are no classes."""
     target = dataset.spec.target
@@ -171,7 +179,8 @@ def _key(last: dict[str, float], width: int) -> list[tuple[str, str, str]]:
     if "accuracy" in last:
         found.append((f"{100 * last['accuracy']:.0f} %", "of pairs told apart in training", ""))
     if "seconds" in last:
-        found.append((f"{last['seconds'] / 60:.1f} min", "of training", ""))
+        long = last["seconds"] >= 60
+        found.append((f"{last['seconds'] / 60:.1f} min" if long else f"{last['seconds']:.0f} s", "of training", ""))
     return found
 
 
@@ -246,6 +255,7 @@ def _neighbours(
             picture="" if small.pictures is None else photo(small.pictures[row]),
             words=small.words[row],
             label=labels[row] if labels else dataset.called(int(batch.ids[row])),
+            name=dataset.called(int(batch.ids[row])),
             agrees=None if labels is None else labels[row] == labels[query],
         )
 

@@ -63,6 +63,15 @@ class TableForm:
             raise UserError(f"data: column {name!r} has empty cells, which it had not where the encoder was trained")
         return torch.from_numpy(values)
 
+    def told(self, row: Tensor) -> list[str]:
+        """One sample [columns + categories] in words: each number as it was before it was scaled, each category."""
+        found = []
+        for name, value, mean, spread in zip(self.numbers, row.tolist(), self.mean, self.spread, strict=False):
+            found.append(f"{name} {value * spread + mean:.4g}" if value == value else f"{name} missing")
+        for name, code, words in zip(self.categories, row.tolist()[len(self.numbers) :], self.words, strict=True):
+            found.append(f"{name} {words[int(code) - 1]}" if code else f"{name} unknown")
+        return found
+
 
 def fit_table(columns: Columns, rows: Sequence[int], names: Sequence[str], notes: list[str]) -> TableForm:
     """The form of the columns of these names.

@@ -15,6 +15,7 @@ from torch import Tensor
 from randquant.data.batch import Dataset
 from randquant.data.own import images, sounds
 from randquant.data.own.arrays import open_array
+from randquant.data.own.columns import TableForm
 from randquant.data.own.form import Form
 from randquant.data.own.labels import Labels, read_groups, read_labels
 from randquant.data.own.media import FOLDER, Media, find_media
@@ -61,6 +62,11 @@ class Own:
     reading: ReadingSettings = field(default_factory=ReadingSettings)
     holdout: float = 0.0
     seed: int = 0
+
+    def table(self, place: int) -> TableForm | None:
+        """How the columns of an input became numbers; None where it is no table."""
+        form = self.form.inputs[place]
+        return form if isinstance(form, TableForm) else None
 
     def to_dict(self) -> dict[str, Any]:
         """What a run keeps: plain values that JSON can hold."""
