@@ -13,7 +13,7 @@ help:
 	@echo "make quickstart  the main job on real digits; the report lands in runs/quickstart"
 	@echo "make test        the tests"
 	@echo "make check       lint, formatting, types"
-	@echo "make speed       correctness, then tables of times and memory: the operation, training, photographs"
+	@echo "make speed       correctness, then tables of times and memory: the operation, training, own data, photographs"
 	@echo "make soak        the long tests; KILLS=3 for fewer kills than twenty"
 	@echo "make docs        run the pages of docs/integrations"
 	@echo "PYTHON=python3.12 chooses the interpreter of .venv"
@@ -35,6 +35,7 @@ check: setup
 speed: setup
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/own_data.py
 	$(BIN)/python benchmarks/images.py
 
 soak: export KILLS ?= 20

@@ -13,8 +13,8 @@ import torch
 import tyro
 from moco_pipeline import BATCH, SIDE, VIEWS, lightly_to_ours
 from page import machine
-from table import markdown
-from training import Row, percent, say, verdict
+from rows import Row, table_of
+from training import percent, say
 from views import full_to_crop, quantizing_to_step, workers_to_device
 
 from randquant import process
@@ -94,11 +94,10 @@ def measured(options: Options) -> Iterator[Row]:
 
 def page(rows: list[Row], options: Options) -> str:
     """All that a run has to say."""
-    body = [[row.text, row.measured, row.bar, verdict(row, options.quick)] for row in rows]
     return _PAGE.format(
         command=f"python benchmarks/images.py {'--quick' if options.quick else _SAVED}",
         machine=machine(options.threads),
-        table=markdown([["", "measured", "bar", ""], *body]),
+        table=table_of(rows, judged=not options.quick),
         judged=" The steps of a quick run are too few to be judged by." if options.quick else "",
         side=SIDE,
         batch=BATCH,

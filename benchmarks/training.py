@@ -17,9 +17,9 @@ from overhead import loop_to_bare
 from page import machine
 from paired import Ratio, ratio_of
 from pipeline import ours_to_lightly
+from rows import Row, middle, table_of
 from share import quantizing_to_step
 from start import starts
-from table import markdown
 
 from randquant import process
 
@@ -61,16 +61,6 @@ class Options:
     """Few and small steps: shows that all works, judges nothing."""
     threads: int = 2
     """How many a process may use; one process works at a time."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the table: what was measured, and the bar that it has to clear, if there is one."""
-
-    text: str
-    measured: str
-    bar: str = ""
-    met: bool | None = None
 
 
 def main(options: Options) -> int:
@@ -124,30 +114,17 @@ def faults(which: str, title: str, options: Options) -> Iterator[Row]:
 
 def page(rows: list[Row], options: Options) -> str:
     """All that a run has to say."""
-    header = ["", "measured", "bar", ""]
-    body = [[row.text, row.measured, row.bar, verdict(row, options.quick)] for row in rows]
     return _PAGE.format(
         command=f"python benchmarks/training.py {'--quick' if options.quick else _SAVED}",
         machine=machine(options.threads),
-        table=markdown([header, *body]),
+        table=table_of(rows, judged=not options.quick),
         judged=" The steps of a quick run are too few to be judged by." if options.quick else "",
         gpu="" if torch.cuda.is_available() else "No CUDA device was here, so there is no row in bfloat16.",
     )
 
 
-def verdict(row: Row, quick: bool) -> str:
-    if row.met is None or quick:
-        return ""
-    return "met" if row.met else "**missed**"
-
-
 def percent(ratio: Ratio) -> str:
     return f"{ratio.value:.2%} [{ratio.low:.2%}, {ratio.high:.2%}]"
-
-
-def middle(seconds: list[float]) -> str:
-    """Median, smallest and largest."""
-    return f"{statistics.median(seconds):.2f} ({min(seconds):.2f} to {max(seconds):.2f})"
 
 
 def centre(costs: list[memory.Cost], field: int) -> float:

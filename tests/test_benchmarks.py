@@ -23,8 +23,8 @@ import correctness
 import oracle
 import paired
 import processes
+import rows
 import speed
-import training
 from results import Case, Results
 from table import speed_table
 
@@ -82,6 +82,20 @@ def test_a_quick_run_of_training_prints_the_page_it_writes(tmp_path: Path) -> No
         assert told not in done.stdout
 
 
+@pytest.mark.soak
+def test_a_quick_run_of_own_data_prints_the_page_it_writes(tmp_path: Path) -> None:
+    file = tmp_path / "page.md"
+    script = str(ROOT / "benchmarks" / "own_data.py")
+    command = [sys.executable, script, "--quick", "--threads", "1", "--markdown", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert file.read_text() == done.stdout
+    for row in ("reading the .npy", "reading the .csv", "to the first step", "embedding's throughput", "--help"):
+        assert row in done.stdout
+    for told in (str(ROOT), str(tmp_path), f" {platform.node()} "):
+        assert told not in done.stdout
+
+
 def test_ratios_are_of_rounds_and_the_first_round_warms_up() -> None:
     first, second = iter([100.0, 2.0, 4.0, 9.0]), iter([1.0, 1.0, 2.0, 3.0])
     rounds = paired.in_turn(lambda: next(first), lambda: next(second), rounds=3)
@@ -91,9 +105,9 @@ def test_ratios_are_of_rounds_and_the_first_round_warms_up() -> None:
 
 
 def test_a_bar_of_training_can_be_missed() -> None:
-    assert training.verdict(training.Row("", "", "at most 1", False), False) == "**missed**"
-    assert training.verdict(training.Row("", "", "at most 1", True), False) == "met"
-    assert training.verdict(training.Row("", "", "at most 1", False), True) == ""
+    assert rows.verdict(rows.Row("", "", "at most 1", False), judged=True) == "**missed**"
+    assert rows.verdict(rows.Row("", "", "at most 1", True), judged=True) == "met"
+    assert rows.verdict(rows.Row("", "", "at most 1", False), judged=False) == ""
 
 
 def test_a_folder_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:

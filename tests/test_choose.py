@@ -165,11 +165,12 @@ def test_a_trial_that_breaks_is_recorded_and_tried_again(
     real = room.__dict__["train"]
     rates: list[float] = []
 
-    def train(training: Any, dataset: Dataset) -> Any:
+    def train(training: Any, dataset: Dataset, *, kept: bool) -> Any:
+        assert not kept  # so that an interruption does not say that a state is
         rates.append(training.learning_rate)
         if training.learning_rate == 3e-3 and len(rates) <= 2:
             raise RuntimeError("the machine\ncaught fire")
-        return real(training, dataset)
+        return real(training, dataset, kept=kept)
 
     monkeypatch.setattr(room, "train", train)
     with pytest.raises(SystemExit):

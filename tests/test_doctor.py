@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from randquant import cli
 from randquant.data import Batch, Dataset, Items
+from randquant.data.present import reading
 from randquant.doctor import CHECKS, Finding, command, examine
 from randquant.doctor.command import admit
 from randquant.errors import UserError
@@ -137,23 +139,50 @@ def test_files_that_cannot_be_read_are_named(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     broken = Dataset("files", SPEC, {"train": Items(torch.arange(30), Broken())}, batch=4)
-    monkeypatch.setattr(command, "open_data", lambda name: broken)
+    monkeypatch.setattr(command, "open_data", lambda name, **_: broken)
     assert cli.main(["doctor", "files"]) == 2
     out, told = capfd.readouterr()
     header, row = out.splitlines()
     assert header.split("\t") == ["check", "what", "consequence", "option"]
-    assert row.startswith("unreadable\t10 of 30 samples of train cannot be read: data: file0.png cannot be read; ")
+    assert row.startswith("unreadable\t10 of 30 samples of train cannot be read: data: file0.png cannot be read (")
     assert "and 7 more" in row
     assert told == "1 finding in 20 of 30 samples of train\n"
     none = replace(broken, parts={"train": Items(torch.tensor([0]), Broken())})
-    monkeypatch.setattr(command, "open_data", lambda name: none)
+    monkeypatch.setattr(command, "open_data", lambda name, **_: none)
     assert cli.main(["doctor", "files"]) == 2
     assert "no sample of train can be read; the first: data: file0.png" in capfd.readouterr().err
 
 
+def test_a_broken_file_of_the_catalogue_is_a_finding(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def undecoded(row: int) -> tuple[Tensor, ...]:
+        if row == 7:
+            raise ValueError("no such pixels")  # as a decoder would
+        return (torch.randn(3, 40, generator=torch.Generator().manual_seed(row)),)
+
+    broken = Dataset("files", SPEC, {"train": Items(torch.arange(40), undecoded)}, batch=4)
+    monkeypatch.setattr(command, "open_data", lambda name, **_: broken)
+    assert cli.main(["doctor", "files"]) == 2
+    out, told = capfd.readouterr()
+    assert "unreadable\t1 of 40 samples of train cannot be read: data: the sample with id 7 cannot be read" in out
+    assert told == "1 finding in 39 of 40 samples of train\n"
+
+    def unopened(name: str, **_: object) -> Dataset:
+        with reading(Path("index.csv")):
+            raise ValueError("no such column")
+        raise AssertionError
+
+    monkeypatch.setattr(command, "open_data", unopened)
+    assert cli.main(["doctor", "files"]) == 2
+    out, told = capfd.readouterr()
+    assert "unreadable\t1 file cannot be read: data: index.csv cannot be read (ValueError: no such column)" in out
+    assert told == "1 finding in what was read\n"
+
+
 def test_exit_codes(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     clean = Dataset("well", SPEC, {"train": well(), "test": well(seed=1)}, batch=8)
-    monkeypatch.setattr(command, "open_data", lambda name: clean)
+    monkeypatch.setattr(command, "open_data", lambda name, **_: clean)
     assert cli.main(["doctor", "well"]) == 0
     assert capfd.readouterr() == ("", "no findings in 64 of 64 samples of train, 64 of 64 samples of test\n")
     assert cli.main(["doctor", "well", "--batch", "32", "--quiet"]) == 1

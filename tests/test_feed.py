@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ import torch
 from torch import Tensor
 
 from randquant import world
-from randquant.data import Batch, Samples
+from randquant.data import Batch, Samples, open_data
+from randquant.data.own import samples as own
 from randquant.errors import UserError
+from randquant.pretrain import feed as room
 from randquant.pretrain.feed import check_finite, feed
 from stored import OnDisk
 
@@ -73,6 +76,26 @@ def test_workers_give_what_memory_gives(workers: int, tmp_path: Path) -> None:
     before = torch.get_rng_state()
     assert same(batches(stored, 7, 2, workers=workers), batches(HELD, 7, 2))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+def test_threads_of_this_process_read_what_is_mapped(
+    workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own, "HELD", 0)
+    if workers:
+        monkeypatch.setattr(room, "DataLoader", lambda *_, **__: pytest.fail("a process was started"))
+    np.save(tmp_path / "values.npy", np.random.default_rng(0).normal(size=(23, 3, 8)))
+    mapped = open_data(str(tmp_path / "values.npy")).parts["train"]
+    assert not isinstance(mapped, Batch)
+    held = mapped.take(torch.arange(23))
+    threads = threading.active_count()
+    assert same(batches(mapped, 9, 2, workers=workers), batches(held, 9, 2))
+    assert threading.active_count() == threads
+    (tmp_path / "values.npy").write_bytes(b"")
+    os.utime(tmp_path / "values.npy", (1, 1))
+    with pytest.raises(UserError, match=r"values\.npy cannot be read \(it is empty\)"):
+        batches(mapped, 1, workers=workers)
 
 
 def test_processes_share_a_batch_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,8 @@ def test_killed_and_resumed_equals_uninterrupted(kind: str, tmp_path: Path) -> N
 
 # Methods that need no partner.
 ALONE = ("emix", "shed", "mae", "capri", "imix")
-NAMES = [name if name in PARTNERS or name in ALONE else f"rq+{name}" for name in METHODS]
+COLOURED = ("full",)  # digits have one channel; its training is that of `rrc` and `flip` but for the numbers drawn
+NAMES = [name if name in PARTNERS or name in ALONE else f"rq+{name}" for name in METHODS if name not in COLOURED]
 
 
 @pytest.mark.soak

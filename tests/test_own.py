@@ -17,6 +17,7 @@ from randquant.data import Batch, Dataset, Form, open_data
 from randquant.data.own import samples
 from randquant.data.own.patches import choose_patch
 from randquant.data.own.samples import digests
+from randquant.data.own.tables import read_columns
 from randquant.errors import UserError
 from randquant.spec import Grid, Table, Target, Tokens
 
@@ -173,6 +174,17 @@ def test_labels_may_be_numbers_and_may_be_missing(tmp_path: Path) -> None:
     assert every.spec.target is None
     assert len(every.held("train").ids) == 24
     assert own(every).form.inputs[0].numbers == own(some).form.inputs[0].numbers == ("a", "b", "price")
+
+
+def test_points_in_time_are_seconds(tmp_path: Path) -> None:
+    rows = [(f"2024-05-{day:02}", f"1603-01-01T00:00:{day:02}", f"08:{day:02}", day % 3) for day in range(1, 25)]
+    path = paths.table(tmp_path / "t.csv", ("day", "long_ago", "clock", "a"), rows)
+    form = own(open_data(str(path))).form.inputs[0]
+    assert form.numbers == ("a",)  # the others number the rows, or rise with them
+    columns = read_columns(path)
+    assert np.diff(columns["day"][:]).tolist() == [86_400] * 23
+    assert np.diff(columns["long_ago"][:]).tolist() == [1] * 23
+    assert columns["clock"][0] == 8 * 3600 + 60
 
 
 def test_patches_by_rule_and_by_will() -> None:

@@ -44,6 +44,61 @@ def test_what_was_inferred_is_said_and_kept(tmp_path: Path, capfd: pytest.Captur
     assert "holdout: got 0.5, but it was started with 0.3" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "told", "sizes"),
+    [
+        ("", "width 96, 3 blocks (fewer than 20,000 samples; --width and --depth set it)", (96, 3, 192)),
+        ("--width 96", "width 96 (given), 3 blocks (fewer than 20,000 samples; --depth sets it)", (96, 3, 192)),
+        ("--width 8 --depth 1", "width 8 (given), 1 blocks (given)", (8, 1, 192)),
+        ("--batch 4 --mlp-width 16", "batch: 4 samples (given)", (96, 3, 16)),
+    ],
+)
+def test_sizes_that_are_given_are_told_from_those_that_follow(
+    words: str, told: str, sizes: tuple[int, ...], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = paths.people(tmp_path)
+    assert cli.main(f"pretrain {path} --out {tmp_path}/run --method none {words}".split()) == 0
+    assert told in capfd.readouterr().err
+    kept = Run.open(tmp_path / "run").config["settings"]["encoder"]
+    assert (kept["width"], kept["depth"], kept["mlp_width"]) == sizes
+
+
+def test_many_samples_have_a_larger_encoder_but_for_what_is_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from randquant.pretrain import opening
+
+    monkeypatch.setattr(opening, "LARGE", 24)
+    path = paths.people(tmp_path)
+    assert cli.main(f"pretrain {path} --out {tmp_path}/run --method none --width 96".split()) == 0
+    assert "width 96 (given), 4 blocks (at least 24 samples; --depth sets it)" in capfd.readouterr().err
+    assert Run.open(tmp_path / "run").encoder().width == 96
+
+
+def test_every_command_is_told_how_to_read_a_path(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = paths.long(tmp_path)
+    series = "--id series --time when"
+    words = f"pretrain {path} --out {tmp_path}/run {series} --label y --group person --holdout 0.3 --method none {TINY}"
+    assert cli.main(words.split()) == 0
+    capfd.readouterr()
+    assert cli.main(f"doctor {path} {series} --label y".split()) == 1
+    assert "24 of 24 samples of train" in capfd.readouterr().err
+    assert cli.main(f"preview {path} -o {tmp_path}/alone.html {series} --label y".split()) == 0
+    assert cli.main(f"preview {path} -o {tmp_path}/run.html --run {tmp_path}/run".split()) == 0
+    assert cli.main(f"view {tmp_path}/run".split()) == 0
+    page = (tmp_path / "run" / "view.html").read_text()
+    assert "s test part" in page
+    np.save(tmp_path / "first.npy", np.arange(24 * 3 * 8.0).reshape(24, 3, 8) % 7)
+    np.save(tmp_path / "last.npy", (np.arange(24 * 3 * 8.0).reshape(24, 3, 8) % 7).transpose(0, 2, 1))
+    assert cli.main(f"pretrain {tmp_path}/first.npy --out {tmp_path}/array --method none {TINY}".split()) == 0
+    for name, axis in (("first", ""), ("last", "--channel-axis 2")):
+        assert cli.main(f"embed {tmp_path}/array {tmp_path}/{name}.npy -o {tmp_path}/{name}-f.npy {axis}".split()) == 0
+    assert np.array_equal(np.load(tmp_path / "first-f.npy"), np.load(tmp_path / "last-f.npy"))
+    capfd.readouterr()
+    assert cli.main(["doctor", "digits", "--label", "y"]) == 2
+    assert "label: digits is in the catalogue" in capfd.readouterr().err
+
+
 def test_labelled_sets_beside_the_unlabelled_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = paths.people(tmp_path)
     (tmp_path / "more").mkdir()

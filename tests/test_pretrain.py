@@ -23,6 +23,7 @@ from randquant.encoder import make_encoder
 from randquant.errors import UserError
 from randquant.methods import make_method
 from randquant.pretrain import display, loop, pretrain, train
+from randquant.pretrain.processes import launch
 from randquant.quantize.draw import Draws, torch_seed
 from randquant.run import Run
 from randquant.settings import EncoderSettings, MethodSettings, PretrainSettings
@@ -139,6 +140,33 @@ def test_stopped_and_resumed_equals_uninterrupted(
     assert_equal(*states)
     assert [line["step"] for line in resumed.metrics()] == [1, 2, 3, 4, 5, 6, 7, 8, 8]
     assert resumed.metrics()[-2]["seconds"] > resumed.metrics()[4]["seconds"]
+
+
+def test_a_state_that_is_thrown_away_is_not_said_to_be_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(display.Display, "show", lambda *_: signal.raise_signal(signal.SIGINT))
+    for kept in (True, False):
+        caplog.clear()
+        with pytest.raises(SystemExit):
+            train(settings(tmp_path / f"kept{kept}"), kept=kept)
+        (told,) = caplog.messages
+        assert told.startswith("interrupted after step 1")
+        assert ("saved in" in told) == kept
+    monkeypatch.undo()
+    with pytest.raises(UserError) as problem:
+        train(settings(tmp_path / "lost", learning_rate=1e30), kept=False)
+    assert "saved" not in str(problem.value)
+
+
+def test_fabrics_advice_on_matrix_products_is_not_passed_on(caplog: pytest.LogCaptureFixture) -> None:
+    launch("cpu", "32")
+    log = logging.getLogger("lightning_fabric.utilities.rank_zero")
+    with caplog.at_level(logging.INFO, log.name):
+        log.info("You are using a CUDA device ('GPU') that has Tensor Cores. To properly utilize them, you should")
+        log.info("something else")
+    assert caplog.messages == ["something else"]
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_a_finished_run_resumed_stays_as_it_is(tmp_path: Path) -> None:
@@ -287,8 +315,8 @@ def test_counts_have_a_least_value(name: str, least: int, tmp_path: Path) -> Non
         (MethodSettings, "crop_smallest", 0.0),
         (MethodSettings, "crop_smallest", 1.5),
         (MethodSettings, "temperature", 0.0),
-        (EncoderSettings, "width", 0),
-        (EncoderSettings, "depth", 0),
+        (EncoderSettings, "width", -1),
+        (EncoderSettings, "depth", -1),
         (EncoderSettings, "dropout", 1.0),
     ],
 )

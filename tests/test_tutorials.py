@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from randquant.data.catalogue import DATASETS, data_root
+from randquant.data.catalogue import DATASETS
+from randquant.data.root import data_root
 from randquant.data.state import is_there
 
 PAGES = sorted((Path(__file__).parents[1] / "docs" / "tutorials").glob("*.md"))

@@ -127,6 +127,7 @@ def test_several_programs_share_a_scope(dtype: torch.dtype, limits: tuple[float,
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_offsets_of_64_bits(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_triton, "WIDE", 0)
+    monkeypatch.setattr(gpu_triton, "_planned", gpu_triton._planned.__wrapped__)
     x = laid_out(numbers((2, 3, 1100), torch.float32, 1.0, 2), layout)
     assert gpu_triton._plan(x).offsets == torch.int64
     assert_agree(x, "elements side by side")
@@ -190,6 +191,7 @@ def test_programs_cover_everything_once(
     processors: int, shape: tuple[int, int, int], layout: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gpu_triton, "_processors", lambda device: processors)
+    monkeypatch.setattr(gpu_triton, "_planned", gpu_triton._planned.__wrapped__)
     b, c, n = shape
     x = torch.empty(shape, device="meta") if layout == "rows" else torch.empty(b, n, c, device="meta").mT
     plan = gpu_triton._plan(x)

@@ -129,7 +129,7 @@ def measure(trial: Trial) -> dict[str, Any]:
     try:
         dataset = _development(trial.task, trial.training.seed)
         with tempfile.TemporaryDirectory(prefix="randquant-") as folder:
-            run = train(dataclasses.replace(trial.training, out=Path(folder) / "run"), dataset)
+            run = train(dataclasses.replace(trial.training, out=Path(folder) / "run"), dataset, kept=False)
             encoder = run.encoder().to(find_device(trial.training.device))
         trained = time.perf_counter()
         scores = quick_scores(encoder, dataset, seed=trial.training.seed)

@@ -100,6 +100,17 @@ class Dataset:
     words: tuple[str, ...] = ()
     own: Own | None = None
 
+    @property
+    def title(self) -> str:
+        """What a page calls it: its name, or the last part of its path."""
+        return self.name if self.own is None or self.own.path is None else self.own.path.name
+
+    def called(self, number: int) -> str:
+        """What the sample of this id is called: by its own name, or by its number."""
+        names = None if self.own is None else self.own.names
+        name = str(number) if names is None else names[number]
+        return f"sample {name}" if name.isdecimal() else name
+
     def check_classes(self, argument: str, spec: Spec | None = None) -> None:
         """Refuse this data set where classes are to be told.
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import os
-from pathlib import Path
 from typing import Any
 
 from randquant.data import digits
@@ -51,6 +49,7 @@ from randquant.data.mini import (
 )
 from randquant.data.own import may_be_path, open_path
 from randquant.data.packed import path_of, unpack
+from randquant.data.root import data_root
 from randquant.errors import UserError
 from randquant.settings import ReadingSettings
 
@@ -92,11 +91,6 @@ MODULES = (
 )
 DATASETS: dict[str, Entry] = {entry.name: entry for module in MODULES for entry in module.ENTRIES}
 _OF_PATHS = ("holdout", *(field.name for field in dataclasses.fields(ReadingSettings)))
-
-
-def data_root() -> Path:
-    """Where data sets lie and caches are kept: the folder that RANDQUANT_DATA names, or ~/.cache/randquant."""
-    return Path(os.environ.get("RANDQUANT_DATA") or Path.home() / ".cache" / "randquant")
 
 
 def find_entry(name: str) -> Entry:

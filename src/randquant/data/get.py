@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from randquant.data.catalogue import data_root, find_entry
+from randquant.data.catalogue import find_entry
 from randquant.data.entry import Entry
 from randquant.data.fetch import fetch_sources
 from randquant.data.packages import fetch_packages
+from randquant.data.root import data_root
 from randquant.data.state import is_there, lacking, trouble
 from randquant.errors import UserError
 from randquant.terminal import remark, say

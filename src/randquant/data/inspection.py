@@ -11,8 +11,9 @@ from rich.progress import track
 from torch import Tensor
 
 from randquant.data.batch import Dataset, Samples
-from randquant.data.catalogue import data_root, find_entry, open_data
+from randquant.data.catalogue import find_entry, open_data
 from randquant.data.entry import Entry
+from randquant.data.root import data_root
 from randquant.data.state import is_there, lacking
 from randquant.errors import UserError
 from randquant.quantize.draw import Draws

@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from randquant.data.batch import Dataset
-from randquant.data.catalogue import DATASETS, data_root
+from randquant.data.catalogue import DATASETS
 from randquant.data.entry import Entry
+from randquant.data.root import data_root
 from randquant.data.state import is_there, state_of
 from randquant.errors import UserError
 from randquant.spec import Grid, Input, Spec, Tokens

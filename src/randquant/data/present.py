@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from randquant.errors import UserError
+from randquant.errors import UnreadableError, UserError
 
 if TYPE_CHECKING:
     from randquant.data.entry import Entry
@@ -50,6 +50,21 @@ def sum_of(path: Path, kind: str) -> str:
         return hashlib.file_digest(file, kind).hexdigest()
 
 
+def check_utf8(path: Path) -> None:
+    """Refuse text in another encoding.
+
+    Raises:
+        UnreadableError: it says in which line it is not UTF-8 for the first time.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                told = f"first in line {number}; convert it, such as by iconv -f latin1 -t utf-8"
+                raise UnreadableError(f"data: {path} is not UTF-8, {told}", path) from None
+
+
 @contextmanager
 def reading(path: Path, advice: str = "fetch it again") -> Iterator[None]:
     """Turn whatever a decoder raises at a broken file into one line that names the file, and says what to do."""
@@ -58,4 +73,6 @@ def reading(path: Path, advice: str = "fetch it again") -> Iterator[None]:
     except (UserError, MemoryError):
         raise
     except Exception as error:  # every decoder has errors of its own
-        raise UserError(f"data: {path} cannot be read ({type(error).__name__}: {error}); {advice}") from error
+        empty = path.is_file() and not path.stat().st_size
+        told = "it is empty" if empty else f"{type(error).__name__}: {error}"
+        raise UnreadableError(f"data: {path} cannot be read ({told}); {advice}", path) from error

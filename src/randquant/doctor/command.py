@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
-from randquant.data import Batch, Dataset, Samples, open_data
+from randquant.data import Batch, Dataset, Samples, is_path, open_data, open_path
+from randquant.data.reading import taken
 from randquant.doctor import constant, copies, outliers, sizes, unreadable, values
 from randquant.doctor.finding import Check, Finding, Patient
-from randquant.errors import UserError
+from randquant.errors import UnreadableError, UserError
 from randquant.settings import DoctorSettings
 from randquant.terminal import is_drawn, remark, tell, write_table
 
@@ -24,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     sizes.batches,
 )
 _ROWS = 64  # samples that are read at a time
+_UNREADABLE = 10  # files of a folder, from which on nothing else is looked at
 
 
 def doctor(settings: DoctorSettings) -> int:
@@ -35,9 +40,17 @@ def doctor(settings: DoctorSettings) -> int:
     Raises:
         UserError: the data set is not there, or nothing of it can be read.
     """
-    dataset = open_data(settings.data)
-    patient = admit(dataset, bins=settings.bins, batch=settings.batch or dataset.batch, samples=settings.samples)
-    findings = examine(patient)
+    dataset, unread = opened(settings)
+    findings = list(unreadable.files(unread))
+    read: Mapping[str, Batch] = {}
+    if dataset is not None:
+        patient = admit(dataset, bins=settings.bins, batch=settings.batch or dataset.batch, samples=settings.samples)
+        findings += examine(patient)
+        read = patient.read
+        unread += [told for some in patient.broken.values() for told in some]
+        if dataset.own is not None and not settings.quiet:
+            for note in dataset.own.notes:
+                remark(note)
     if is_drawn():
         for number, one in enumerate(findings, 1):
             tell(f"{number}. {one.check}: {one.what}. {one.consequence[0].upper()}{one.consequence[1:]}.")
@@ -48,10 +61,35 @@ def doctor(settings: DoctorSettings) -> int:
     if not settings.quiet:
         looked = ", ".join(
             f"{len(batch.ids):,} of {len(dataset.parts[part].ids):,} samples of {part}"
-            for part, batch in patient.read.items()
+            for part, batch in read.items()
+            if dataset is not None
         )
-        remark(f"{len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'} in {looked}")
-    return 2 if any(patient.broken.values()) else min(len(findings), 1)
+        remark(f"{len(findings) or 'no'} finding{'' if len(findings) == 1 else 's'} in {looked or 'what was read'}")
+    return 2 if unread else min(len(findings), 1)
+
+
+def opened(settings: DoctorSettings) -> tuple[Dataset | None, list[str]]:
+    """The data set, with the files of a folder that cannot be read passed over, and what was said of each of these.
+
+    Samples come from the files themselves, also where they were decoded before. There is no data set where a file that
+    all others need cannot be read, or where too many cannot.
+
+    Raises:
+        UserError: the data set is not there, or is a single file that cannot be read.
+    """
+    told: dict[Path, str] = {}
+    while len(told) < _UNREADABLE:
+        try:
+            if is_path(settings.data):
+                return open_path(settings.data, skipped=told, **settings.reading.choices()), list(told.values())
+            return open_data(settings.data, cache=False, **settings.reading.choices()), []
+        except UnreadableError as problem:
+            if problem.path is None or problem.path in told or problem.path == Path(settings.data):
+                raise
+            told[problem.path] = str(problem)
+            if not is_path(settings.data):
+                break
+    return None, list(told.values())
 
 
 def examine(patient: Patient) -> list[Finding]:
@@ -80,11 +118,11 @@ def _read(samples: Samples, rows: Tensor) -> tuple[Batch, list[str]]:
     batches, told = [], []
     for some in torch.split(rows, _ROWS):
         try:
-            batches.append(samples.take(some))
+            batches.append(taken(samples, some))
         except UserError:
             for row in some:
                 try:
-                    batches.append(samples.take(row[None]))
+                    batches.append(taken(samples, row[None]))
                 except UserError as problem:
                     told.append(str(problem))
     if not batches:

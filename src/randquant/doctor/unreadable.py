@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from randquant.doctor.finding import Finding, Patient
 
@@ -14,10 +14,20 @@ def unreadable(patient: Patient) -> Iterator[Finding]:
     for part, told in patient.broken.items():
         if told:
             asked = len(told) + len(patient.read[part].ids)
-            named = "; ".join(told[:_NAMED]) + (f"; and {len(told) - _NAMED} more" if len(told) > _NAMED else "")
-            yield Finding(
-                "unreadable",
-                f"{len(told):,} of {asked:,} samples of {part} cannot be read: {named}",
-                "a training stops at the first of them",
-                "fetch or export these files again, or take them out",
-            )
+            yield _finding(f"{len(told):,} of {asked:,} samples of {part} cannot be read", told)
+
+
+def files(told: Sequence[str]) -> Iterator[Finding]:
+    """Files that were passed over when the data set was opened."""
+    if told:
+        yield _finding(f"{len(told):,} file{'s' if len(told) > 1 else ''} cannot be read", told)
+
+
+def _finding(what: str, told: Sequence[str]) -> Finding:
+    named = "; ".join(told[:_NAMED]) + (f"; and {len(told) - _NAMED} more" if len(told) > _NAMED else "")
+    return Finding(
+        "unreadable",
+        f"{what}: {named}",
+        "a training stops at the first of them",
+        "fetch or export these files again, or take them out",
+    )

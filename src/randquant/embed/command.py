@@ -34,7 +34,7 @@ def embed(settings: EmbedSettings) -> Path:
     out = new_file(settings.out, overwrite=settings.overwrite)
     run = Run.open(settings.run)
     encoder = run.encoder().to(find_device(settings.device))
-    dataset = open_for(run, settings.data, labelled=False)
+    dataset = open_for(run, settings.data, settings.reading, labelled=False)
     check_inputs(dataset, encoder.spec)
     beside = out.with_name(f"{out.name}.part")
     try:

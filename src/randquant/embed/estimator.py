@@ -41,7 +41,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         steps: optimizer steps.
         batch: samples of a step; 0 takes 128, or a quarter of the samples where they are few.
         learning_rate: the peak learning rate.
-        width, depth: numbers in a feature, and transformer blocks.
+        width, depth: numbers in a feature, and transformer blocks; 0 chooses by the number of samples.
         channel_axis: of the channels, where samples are axis 0; None finds it, 0 says that there is none.
         patch: places that a token covers along each dimension of a grid; () chooses.
         device: auto, cpu or cuda.
@@ -62,8 +62,8 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         steps: int = 600,
         batch: int = 0,
         learning_rate: float = 2e-3,
-        width: int = 96,
-        depth: int = 3,
+        width: int = 0,
+        depth: int = 0,
         channel_axis: int | None = None,
         patch: tuple[int, ...] = (),
         device: str = "auto",
@@ -87,11 +87,12 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
         seed = self.random_state
         if not isinstance(seed, int | np.integer):
             seed = check_random_state(seed).randint(1 << 31)
-        head_width = max(1, self.width // 4)
+        head_width = max(1, self.width // 4) if self.width else 0
         sizes = EncoderSettings(width=self.width, depth=self.depth, head_width=head_width, mlp_width=2 * self.width)
         with tempfile.TemporaryDirectory() as beside:
             run = pretrain(
                 dataset,
+                kept=self.out is not None,
                 out=Path(beside) / "run" if self.out is None else self.out,
                 encoder=sizes,
                 method=self.method,

@@ -78,6 +78,7 @@ class DomainAgnosticTransformer(nn.Module):
 
     def __init__(self, spec: Spec, settings: EncoderSettings) -> None:
         super().__init__()
+        settings = settings.filled()
         self.spec, self.settings, self.width = spec, settings, settings.width
         self.embeddings = nn.ModuleList(make_embedding(one, settings.width) for one in spec.inputs)
         self.class_token = nn.Parameter(torch.randn(settings.width))

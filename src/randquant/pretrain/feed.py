@@ -1,4 +1,4 @@
-"""Samples in, batches in training order out, from any step on: in memory, or read by worker processes.
+"""Samples in, batches in training order out, from any step on: in memory, or read ahead by processes or threads.
 
 The order is keyed by seed and epoch, so it is known before anything is read, and a resumed training goes on in the
 middle of an epoch as if it had never stopped.
@@ -6,7 +6,10 @@ middle of an epoch as if it had never stopped.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, NamedTuple
 
 import torch
@@ -15,6 +18,8 @@ from torch.utils.data import DataLoader
 
 from randquant import world
 from randquant.data import Batch, Samples
+from randquant.data.cache import Decoded
+from randquant.data.own.samples import Rows
 from randquant.data.photographs import Photographs
 from randquant.data.reading import Cut, Cutter, Reader, end_with_reader, worker_processes
 from randquant.errors import UserError
@@ -53,7 +58,8 @@ def feed(
     What is left of an epoch and fills no batch is left out.
 
     Args:
-        samples: a `Batch` is moved to the device once; others are read by `workers` processes.
+        samples: a `Batch` is moved to the device once; others are read by `workers` processes, or threads of this one
+            where nothing has to be decoded, since processes take seconds to start.
         device: where batches are wanted.
         seed: names the order.
         batch: samples of all processes together.
@@ -71,9 +77,40 @@ def feed(
             yield held.take(place.rows), Draws(seed, place.epoch, place.ids, place.part)
         return
     reader = Cutter(samples, cut) if cut is not None and isinstance(samples, Photographs) else Reader(samples)
+    order = _Endless(samples.ids, seed, batch, first, isinstance(reader, Cutter))
+    if workers and isinstance(reader, Reader) and _is_mapped(samples):
+        reading = _read_ahead(reader, iter(order), workers)
+    else:
+        reading = _read_by_processes(reader, order, workers, device)
+    for place in _places(samples.ids, seed, batch, first):
+        with world.agreement(device):
+            moved = _next(reading).to(device)
+            check_finite(moved, gaps=gaps)
+        yield moved, Draws(seed, place.epoch, place.ids.to(device), place.part)
+
+
+def _is_mapped(samples: Samples) -> bool:
+    """Whether taking samples is copying them from mapped files."""
+    return isinstance(samples, Decoded) or (isinstance(samples, Rows) and not samples.source.decodes)
+
+
+def _read_ahead(reader: Reader, order: Iterator[Tensor], threads: int) -> Iterator[Batch | UserError]:
+    pool = ThreadPoolExecutor(threads)
+    try:
+        waiting = deque(pool.submit(reader.__getitem__, rows) for rows in islice(order, 2 * threads))
+        while True:
+            yield waiting.popleft().result()
+            waiting.append(pool.submit(reader.__getitem__, next(order)))
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _read_by_processes(
+    reader: Reader | Cutter, order: _Endless, workers: int, device: torch.device
+) -> Iterator[Batch | UserError]:
     loader: DataLoader[Batch | UserError] = DataLoader(
         reader,
-        sampler=_Endless(samples.ids, seed, batch, first, isinstance(reader, Cutter)),
+        sampler=order,
         batch_size=None,  # a reader takes a whole batch at once
         num_workers=workers,
         multiprocessing_context=worker_processes() if workers else None,
@@ -81,12 +118,7 @@ def feed(
         pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # the default one is not ours to draw from
     )
-    reading = iter(loader)
-    for place in _places(samples.ids, seed, batch, first):
-        with world.agreement(device):
-            moved = _next(reading).to(device)
-            check_finite(moved, gaps=gaps)
-        yield moved, Draws(seed, place.epoch, place.ids.to(device), place.part)
+    return iter(loader)
 
 
 def _next(reading: Iterator[Batch | UserError]) -> Batch:

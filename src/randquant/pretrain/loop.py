@@ -45,6 +45,7 @@ def pretrain(
     out: Path | str,
     encoder: nn.Module | EncoderSettings | None = None,
     monitors: Sequence[Dataset | str] = (),
+    kept: bool = True,
     **options: Any,
 ) -> Run:
     """Train an encoder by a self-supervised method: `train`, for calls from Python.
@@ -55,6 +56,7 @@ def pretrain(
         encoder: a module of your own that gives features (B, D) when it is called with the inputs of B samples; it is
             trained in place. Otherwise randquant's own transformer is made, of these sizes.
         monitors: labelled data sets, or their names, that are tried while the encoder trains.
+        kept: whether the run directory outlives the call.
         options: the other fields of `PretrainSettings`, such as `method` and `steps`; with `protocol="dabs"` those
             that are not given are the benchmark's.
     """
@@ -65,7 +67,7 @@ def pretrain(
         chosen["encoder"] = encoder
     chosen["monitors"] = tuple(one for one in monitors if isinstance(one, str))
     given = [one for one in monitors if not isinstance(one, str)]
-    return train(PretrainSettings(data=name, out=Path(out), **chosen), dataset, module, given)
+    return train(PretrainSettings(data=name, out=Path(out), **chosen), dataset, module, given, kept=kept)
 
 
 class Step:
@@ -93,6 +95,8 @@ def train(
     dataset: Dataset | None = None,
     module: nn.Module | None = None,
     monitors: Sequence[Dataset] = (),
+    *,
+    kept: bool = True,
 ) -> Run:
     """Train an encoder by a self-supervised method.
 
@@ -103,6 +107,7 @@ def train(
         dataset: samples to train on, instead of those that `settings.data` names.
         module: the user's own encoder, instead of the transformer.
         monitors: labelled data sets, beside those that `settings.monitors` names.
+        kept: whether the run directory outlives the call; of another one nobody is told that a state is saved there.
 
     Returns:
         The finished run.
@@ -185,12 +190,12 @@ def train(
         for step in range(first, settings.steps):
             rate = set_rate(optimizer, settings, step)
             summed: dict[str, torch.Tensor] = {}  # over the batches of this step
-            kept = _moving(core) if settings.accumulate > 1 and not isinstance(samples, Batch) else {}
+            moving = _moving(core) if settings.accumulate > 1 and not isinstance(samples, Batch) else {}
             for number in range(settings.accumulate):
                 try:
                     batch, draws = next(batches)
                 except UserError:  # the data's: the training can go on from here once they are mended
-                    core.load_state_dict(kept, strict=False)
+                    core.load_state_dict(moving, strict=False)
                     if step > first:
                         save(step)
                     raise
@@ -213,9 +218,10 @@ def train(
                     sound = _is_finite(encoder) and _is_finite(method)  # batch norms have seen the bad batch already
                     if sound:
                         save(step)
+                    which = "state before it" if sound else "last sound state"
+                    saved = f"the {which} is saved in {run.path}; " if kept else ""
                     raise UserError(
-                        f"learning_rate: the loss became {values['loss']} at step {step + 1} with {rate:g}; the "
-                        f"{'state before it' if sound else 'last sound state'} is saved in {run.path}; "
+                        f"learning_rate: the loss became {values['loss']} at step {step + 1} with {rate:g}; {saved}"
                         "start anew with a smaller one"
                     )
             optimizer.step()
@@ -246,10 +252,8 @@ def train(
                 last_save = time.monotonic()
             if stop:
                 if fabric.is_global_zero:
-                    _log.warning(
-                        f"interrupted after step {done}; saved in {run.path}, "
-                        "from where pretrain --resume, or the same quickstart, goes on"
-                    )
+                    goes_on = f"; saved in {run.path}, from where pretrain --resume, or the same quickstart, goes on"
+                    _log.warning(f"interrupted after step {done}{goes_on if kept else ''}")
                 raise SystemExit(128 + stop)
         if fabric.is_global_zero:
             remember(run, dataset)

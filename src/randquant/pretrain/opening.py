@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from randquant import world
 from randquant.data import Dataset, Form, is_path, open_data
+from randquant.data.own.open import BATCH
 from randquant.data.own.samples import digests
 from randquant.data.photographs import SIDE, Photographs, are_photographs, open_photographs
 from randquant.errors import UserError
 from randquant.run import Run
-from randquant.settings import EncoderSettings, PretrainSettings
+from randquant.settings import LARGER, SMALLER, PretrainSettings
 
 LARGE = 20_000  # samples from which a path gets the larger encoder
-LARGER = EncoderSettings(width=128, depth=4, heads=4, head_width=32, mlp_width=256)
 
 
 def open_training(settings: PretrainSettings) -> Dataset:
@@ -21,10 +22,12 @@ def open_training(settings: PretrainSettings) -> Dataset:
     A folder of photographs is read for a vision backbone as by `supervise` and the recipes, decoded and cut in workers.
 
     Raises:
-        UserError: it is not there, or cannot be read as samples.
+        UserError: it is not there, or cannot be read as samples; or a new run's directory holds one already.
     """
-    choices = {name: value for name, value in settings.reading.choices().items() if name != "length" and value}
-    plain = settings.encoder.backbone and not (choices or settings.holdout) and is_path(settings.data)
+    if not settings.resume and world.rank() == 0:  # which makes the run, once all have opened their data
+        Run(settings.out).check_new()
+    others = settings.holdout or settings.reading.given().keys() - {"length"}
+    plain = settings.encoder.backbone and not others and is_path(settings.data)
     if plain and are_photographs(settings.data):
         found = open_photographs(settings.data, side=settings.reading.length or SIDE)
         return replace(found, batch=max(2, min(found.batch, len(found.parts["train"].ids) // 4)))
@@ -44,7 +47,8 @@ def open_training(settings: PretrainSettings) -> Dataset:
 
 def fitted(settings: PretrainSettings, dataset: Dataset) -> tuple[PretrainSettings, list[str]]:
     """The settings with what follows from the data, and what was inferred in plain words, a line each."""
-    settings = replace(settings, batch=settings.batch or dataset.batch)
+    asked = settings
+    settings = replace(asked, batch=asked.batch or dataset.batch, encoder=asked.encoder.filled())
     if isinstance(samples := dataset.parts["train"], Photographs):
         classes = f" in {len(dataset.classes)} folders" if dataset.classes else ""
         return settings, [
@@ -53,15 +57,19 @@ def fitted(settings: PretrainSettings, dataset: Dataset) -> tuple[PretrainSettin
         ]
     if dataset.own is None:
         return settings, []
-    notes = list(dataset.own.notes)
-    if settings.encoder == EncoderSettings():
-        count = len(dataset.parts["train"].ids)
-        sizes = LARGER if count >= LARGE else settings.encoder
+    count = len(dataset.parts["train"].ids)
+    why = "given"
+    if not asked.batch:
+        why = f"{'the usual number' if dataset.batch == BATCH else f'at most a quarter of {count:,}'}; --batch sets it"
+    notes = [*dataset.own.notes, f"batch: {settings.batch} samples ({why})"]
+    if not asked.encoder.backbone:
+        sizes = asked.encoder.filled(LARGER if count >= LARGE else SMALLER)
         settings = replace(settings, encoder=sizes)
-        few = "fewer than" if count < LARGE else "at least"
-        notes.append(
-            f"encoder: width {sizes.width}, {sizes.depth} blocks ({few} {LARGE:,} samples; --width and --depth set it)"
-        )
+        free = [f"--{one}" for one in ("width", "depth") if not getattr(asked.encoder, one)]
+        width, depth = ("" if f"--{one}" in free else " (given)" for one in ("width", "depth"))
+        told = f"{' and '.join(free)} set{'s' * (len(free) < 2)} it"
+        why = f" ({'at least' if count >= LARGE else 'fewer than'} {LARGE:,} samples; {told})" if free else ""
+        notes.append(f"encoder: width {sizes.width}{width}, {sizes.depth} blocks{depth}{why}")
     if settings.method_details.at == "input" and not any(one.channels for one in dataset.spec.inputs):
         settings = replace(settings, method_details=replace(settings.method_details, at="embeddings"))
         notes.append("method: what rq quantizes are the embeddings, since symbols have no values (--at)")

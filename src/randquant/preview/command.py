@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from randquant.data import Batch, Dataset, Samples, open_data
+from randquant.data import Batch, Dataset, Samples, is_path, open_data
 from randquant.encoder import DomainAgnosticTransformer, make_encoder
 from randquant.errors import UserError
 from randquant.output import new_file
@@ -16,7 +16,7 @@ from randquant.preview.sections import section
 from randquant.quantize.draw import Draws
 from randquant.report.files import write_whole
 from randquant.report.template import fill
-from randquant.run import Run
+from randquant.run import Run, open_for
 from randquant.settings import EncoderSettings, PreviewSettings
 from randquant.terminal import remark
 
@@ -30,9 +30,20 @@ def preview(settings: PreviewSettings) -> Path:
         UserError: the data, the part or the run is not there, a sample cannot be read, or the page cannot be written.
     """
     out = new_file(settings.out, overwrite=settings.overwrite)
-    write_whole(out, html(open_data(settings.data), settings))
+    write_whole(out, html(opened(settings), settings))
     remark(f"preview: {out}")
     return out
+
+
+def opened(settings: PreviewSettings) -> Dataset:
+    """The data set: for a run's encoder a path is read as the run's own was.
+
+    Raises:
+        UserError: it is not there, or cannot be read that way.
+    """
+    if settings.run is not None and is_path(settings.data):
+        return open_for(Run.open(settings.run), settings.data, settings.reading)
+    return open_data(settings.data, **settings.reading.choices())
 
 
 def html(dataset: Dataset, settings: PreviewSettings) -> str:
@@ -53,7 +64,8 @@ def html(dataset: Dataset, settings: PreviewSettings) -> str:
         titles = _titles(dataset, chosen)
         sections.append(section(place, one, dataset, chosen, measured, titles, draws, encoder, settings))
     shown: dict[str, Any] = {
-        "data": dataset.name,
+        "data": dataset.title,
+        "typed": settings.data,
         "bins": settings.bins,
         "sections": sections,
         "measured": len(measured.ids),
@@ -91,8 +103,8 @@ def _rows(dataset: Dataset, samples: Samples, count: int) -> Tensor:
 
 def _titles(dataset: Dataset, batch: Batch) -> list[str]:
     """What each sample is called."""
-    titles = [f"Sample {number}" for number in batch.ids.tolist()]
+    titles = [dataset.called(number) for number in batch.ids.tolist()]
     if batch.target is not None and dataset.spec.target is not None and dataset.spec.target.kind == "class":
         words = [dataset.classes[label] if dataset.classes else label for label in batch.target.tolist()]
         titles = [f"{title}, {word}" for title, word in zip(titles, words, strict=True)]
-    return titles
+    return [f"{title[:1].upper()}{title[1:]}" if title.startswith("sample ") else title for title in titles]

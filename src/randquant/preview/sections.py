@@ -104,7 +104,7 @@ def section(
         return Section(title, about, (), tuple(panels))
     if not one.size:
         assert isinstance(one, Table)
-        return _table(place, one, title, chosen, measured, titles, draws, settings)
+        return _table(place, one, title, dataset, chosen, measured, titles, draws, settings)
     assert isinstance(one, Grid)
     numbers = values[:, : one.channels]
     edges = settings.edges
@@ -128,8 +128,10 @@ def section(
             for count, view in zip(settings.bins, drawn, strict=True)
         ]
         panels.append(Panel(sample, tuple(map(tuple, _grid(numbers[i].double(), views, sample, one, settings)))))
-    size = " x ".join(map(str, one.size))
+    size = " x ".join(map(str, one.size)) + (" steps" if len(one.size) == 1 else "")
     about = f"{one.channels} channel{'s' if one.channels > 1 else ''} of {size}; each is quantized by bins of its own."
+    if dataset.own is not None:
+        about += " Values are scaled: mean 0 and spread 1."
     if len(one.size) == 1 and one.channels > _CHANNELS:
         about += f" {_CHANNELS} channels are drawn."
     if len(one.size) > 1 and one.channels not in (1, 3):
@@ -171,6 +173,7 @@ def _table(
     place: int,
     one: Table,
     title: str,
+    dataset: Dataset,
     chosen: Batch,
     measured: Batch,
     titles: Sequence[str],
@@ -200,21 +203,29 @@ def _table(
         columns = [kept(every[:, c].expand(_DRAWS, -1), edges[:, c]) for c in range(one.columns)]
         rows.append(_row(count, Kept(*map(torch.cat, zip(*columns, strict=True)))))
     shown = range(min(_COLUMNS, one.columns))
+    own = None if dataset.own is None else dataset.own.table(place)
     panels = []
     for i, sample in enumerate(titles):
         lines = []
         for c in shown:
+            name, mean, spread = (f"column {c}", 0, 1) if own is None else (own.numbers[c], own.mean[c], own.spread[c])
+
+            def back(scaled: Tensor, mean: float = mean, spread: float = spread) -> Array:
+                """As the file has it."""
+                unscaled: Array = (scaled.double() * spread + mean).numpy()
+                return unscaled
+
             views = [
                 View(
                     count,
                     f"{count} bins",
-                    view.after[[i]][:, [c]].double().numpy(),
-                    view.edges[i][[c]].double().numpy(),
-                    view.values[i][[c]].double().numpy(),
+                    back(view.after[[i]][:, [c]]),
+                    back(view.edges[i][[c]]),
+                    back(view.values[i][[c]]),
                 )
                 for count, view in zip(settings.bins, drawn, strict=True)
             ]
-            lines.append(tuple(figures.numbers(every[:, c].numpy(), float(values[i, c]), views, sample, f"column {c}")))
+            lines.append(tuple(figures.numbers(back(every[:, c]), float(back(values[i, c])), views, sample, name)))
         panels.append(Panel(sample, tuple(lines)))
     about = (
         f"{one.columns} columns of numbers, {len(one.categories)} of categories, which are left alone. "

@@ -54,12 +54,7 @@ def split_path(run: Run | None, path: str, reading: ReadingSettings, seed: int) 
     Raises:
         UserError: it cannot be read as the run's own was, has no labels, or too few samples.
     """
-    if run is None:
-        dataset = open_data(path, **reading.choices())
-    else:
-        began = run.config["settings"].get("reading", {})
-        told = {name: getattr(reading, name) or began.get(name, "") for name in ("label", "group")}
-        dataset = open_for(run, path, **told)
+    dataset = open_data(path, **reading.choices()) if run is None else open_for(run, path, reading)
     photographs = run is not None and dataset.own is None
     if photographs and "test" in dataset.parts:
         return Splits((dataset,), f"{path}: heads learn from its part train and are tested on the other")

@@ -6,6 +6,7 @@ elements that most of the GPU would rest, several programs share each scope: one
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import torch
@@ -110,21 +111,29 @@ class Plan(NamedTuple):
 
 def _plan(x: Tensor, *outs: Tensor, shared: bool = True) -> Plan:
     """How x is walked; `shared` says that several programs may share a scope."""
-    samples, channels, n = x.shape
-    warp = WARP // 2 if arithmetic(x.dtype) == torch.float64 else WARP
-    columns = x.stride(1) == 1 and x.stride(2) != 1
-    line = min(LINE // x.element_size(), power_of_2(channels)) if columns else 1
+    return _planned(x.shape, tuple(t.stride() for t in (x, *outs)), x.dtype, x.device, shared)
+
+
+@functools.lru_cache(maxsize=1024)  # planning anew costs the host as much as a launch, in every step of a training
+def _planned(
+    shape: tuple[int, ...], strides: tuple[tuple[int, ...], ...], dtype: torch.dtype, device: torch.device, shared: bool
+) -> Plan:
+    """The plan of tensors of one shape, whose strides are those of x first."""
+    samples, channels, n = shape
+    warp = WARP // 2 if arithmetic(dtype) == torch.float64 else WARP
+    columns = strides[0][1] == 1 and strides[0][2] != 1
+    line = min(LINE // dtype.itemsize, power_of_2(channels)) if columns else 1
     along = min(power_of_2(n), warp * WARPS // line)
     across = min(power_of_2(channels), max(line, warp // along), SCOPES)
     programs = samples * blocks(channels, across)
 
     tiles = blocks(n, along)
-    processors = _processors(x.device)
+    processors = _processors(device)
     parts = 1 if not shared or programs >= 2 * processors else min(tiles, blocks(4 * processors, programs))
     reach = blocks(tiles, parts) * along
     parts = blocks(n, reach)
 
-    extents = [sum(size * stride for size, stride in zip(t.shape, t.stride(), strict=True)) for t in (x, *outs)]
+    extents = [sum(size * stride for size, stride in zip(shape, some, strict=True)) for some in strides]
     offsets = torch.int32 if max(extents) < WIDE else torch.int64
     return Plan(across, along, parts, reach, programs * parts, max(1, across * along // warp), offsets)
 

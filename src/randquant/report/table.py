@@ -11,7 +11,7 @@ from typing import NamedTuple
 from randquant.report.looks import PLAIN, Look, looks, ordered
 from randquant.report.results import Line, Results
 
-HEADS = {"linear": "Linear probe", "knn": "Nearest neighbours", "finetune": "Fine-tuned"}
+HEADS = {"linear": "Linear probe", "knn": "Nearest neighbours", "finetune": "Fine-tuned", "boosted": "Boosted trees"}
 METRICS = {"auroc": "AUROC", "pearson": "Pearson correlation", "spearman": "Spearman correlation"}
 _HALF_A_DIGIT = 0.0005  # values are shown to a tenth of a percent
 

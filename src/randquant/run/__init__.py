@@ -15,6 +15,6 @@ reader finds the old one or the new one, never a half.
 """
 
 from randquant.run.directory import Run
-from randquant.run.own import open_for
+from randquant.run.own import open_for, open_own
 
-__all__ = ["Run", "open_for"]
+__all__ = ["Run", "open_for", "open_own"]

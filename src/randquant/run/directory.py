@@ -37,8 +37,7 @@ class Run:
             UserError: a run is there already, or the directory cannot be written.
         """
         run = cls(Path(path))
-        if (run.path / "config.json").exists():
-            raise UserError(f"out: {run.path} holds a run already; continue it with --resume, or name another folder")
+        run.check_new()
         versions = {
             "randquant": __version__,
             "torch": torch.__version__,
@@ -51,6 +50,17 @@ class Run:
         with writing(run.path):
             (run.path / "metrics.jsonl").write_text("")
         return run
+
+    def check_new(self) -> None:
+        """Refuse a path where no run can be made.
+
+        Raises:
+            UserError: a run is there already, or a file.
+        """
+        if (self.path / "config.json").exists():
+            raise UserError(f"out: {self.path} holds a run already; continue it with --resume, or name another folder")
+        if self.path.is_file():
+            raise UserError(f"out: {self.path} cannot be written (it is a file); name another folder")
 
     @classmethod
     def open(cls, path: Path | str) -> Run:
@@ -135,7 +145,7 @@ class Run:
             return
         for logger in ("tensorboard", "wandb"):
             shutil.rmtree(self.path / logger, ignore_errors=True)
-        for name in ("config.json", "metrics.jsonl"):
+        for name in ("config.json", "metrics.jsonl", "data.json"):
             (self.path / name).unlink(missing_ok=True)
         if whole and not any(self.path.iterdir()):
             self.path.rmdir()

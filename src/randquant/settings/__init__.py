@@ -16,7 +16,7 @@ from randquant.settings.choose import ChooseSettings
 from randquant.settings.data import DataSettings
 from randquant.settings.doctor import DoctorSettings
 from randquant.settings.embed import EmbedSettings
-from randquant.settings.encoder import BENCHMARK_ENCODER, EncoderSettings
+from randquant.settings.encoder import BENCHMARK_ENCODER, LARGER, SMALLER, EncoderSettings
 from randquant.settings.export import ExportSettings
 from randquant.settings.finetune import FinetuneSettings
 from randquant.settings.method import MethodSettings
@@ -32,6 +32,8 @@ from randquant.settings.view import ViewSettings
 
 __all__ = [
     "EncoderSettings",
+    "SMALLER",
+    "LARGER",
     "BENCHMARK_ENCODER",
     "MethodSettings",
     "PretrainSettings",

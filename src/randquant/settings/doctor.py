@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tyro.conf import Positional
 
 from randquant.errors import UserError
 from randquant.settings.choices import check_least
+from randquant.settings.reading import ReadingSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,9 @@ class DoctorSettings:
     """
 
     data: Positional[str]
-    """A data set, such as digits."""
+    """A data set of the catalogue, such as digits, or a path, as pretrain takes it."""
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
+    """How a path is read."""
     bins: int = 8
     """Bins of randomized quantization."""
     batch: int = 0

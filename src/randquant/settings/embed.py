@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from tyro.conf import Positional, arg
 
 from randquant.errors import UserError
 from randquant.settings.choices import Device, Level, check_choices, check_least
+from randquant.settings.reading import ReadingSettings
 
 FORMATS = (".npy", ".parquet")
 
@@ -26,6 +27,8 @@ class EmbedSettings:
     """A run directory."""
     data: Positional[str]
     """Samples like those the run was trained on: a path, read as the run's own was, or a data set of the catalogue."""
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
+    """How a path is read; what is not given is as the run had it."""
     out: Annotated[Path, arg(aliases=["-o"])]
     """The file to write, .npy or .parquet."""
     level: Level = "sample"

@@ -79,7 +79,7 @@ class PretrainSettings:
     """Of a path: the share of the samples, or of whole groups, that nothing is learnt or inferred from; their names are
     kept with the run."""
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
-    """The encoder's sizes; for a path, unless one of them is changed, they follow from the number of samples."""
+    """The encoder's sizes; what is not given follows, for a path, from the number of samples."""
     method_details: MethodSettings = field(default_factory=MethodSettings)
     """The method's settings."""
     device: Device = "auto"
@@ -89,7 +89,7 @@ class PretrainSettings:
     compile: bool = False
     """Compile the encoder's blocks, which takes a minute and needs a C++ compiler."""
     workers: int = 2
-    """Processes that read samples from files; data in memory needs none."""
+    """Processes that decode samples from files, or threads where files are mapped; data in memory needs none."""
     monitors: Annotated[tuple[str, ...], arg(aliases=["--eval"])] = ()
     """Labelled data sets on which neighbours and a linear head are tried while the encoder trains: of the catalogue, or
     NAME=PATH, whose labels are in the column that --label names."""
@@ -134,7 +134,7 @@ class PretrainSettings:
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
         reading = {**self.reading.choices(), "patch": list(self.reading.patch)}  # as JSON has it
-        return {**asdict(self), "out": str(self.out), "reading": reading}
+        return {**asdict(self), "out": str(self.out), "reading": reading, "encoder": self.encoder.to_dict()}
 
     def decisive(self) -> dict[str, Any]:
         """What the trained encoder depends on, as plain values: neither the folder, nor what is shown or saved."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from tyro.conf import Positional, arg
 
 from randquant.errors import UserError
 from randquant.settings.choices import Edges, check_choices, check_least
+from randquant.settings.reading import ReadingSettings
 
 _LONGEST = 60.0  # seconds of a sound; a page holds them all
 
@@ -19,7 +20,9 @@ class PreviewSettings:
     """Draw a page: some samples before and after randomized quantization, and what several numbers of bins keep."""
 
     data: Positional[str]
-    """A data set, such as digits."""
+    """A data set of the catalogue, such as digits, or a path, as pretrain takes it."""
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
+    """How a path is read; what is not given is as the run had it, if there is one."""
     out: Annotated[Path, arg(aliases=["-o"])]
     """The page, such as page.html."""
     samples: int = 3

@@ -39,6 +39,10 @@ class ReadingSettings:
         """What `open_data` takes beside a path."""
         return asdict(self)
 
+    def given(self) -> dict[str, Any]:
+        """The choices that are not the default."""
+        return {name: value for name, value in asdict(self).items() if value != getattr(ReadingSettings, name)}
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ReadingSettings:
         """The settings whose `choices` gave these values."""

@@ -77,7 +77,7 @@ class SuperviseSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
-        return {**asdict(self), "out": str(self.out)}
+        return {**asdict(self), "out": str(self.out), "encoder": self.encoder.to_dict()}
 
     def decisive(self) -> dict[str, Any]:
         """What the trained weights depend on, as plain values."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, arg
 
 from randquant.settings.choices import Device, check_choices, check_least
+from randquant.settings.reading import ReadingSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,8 @@ class ViewSettings:
     """The page; by default view.html in the run directory."""
     data: str = ""
     """Whose samples are mapped; by default the data set that the run was trained on."""
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
+    """How a path is read; what is not given is as the run had it."""
     part: str = ""
     """Which part of it; by default test where there is one, or else train."""
     samples: int = 1000

@@ -19,9 +19,9 @@ from torch.nn import functional as F
 
 from randquant import world
 from randquant.data import Dataset, open_data
-from randquant.data.catalogue import data_root
 from randquant.data.photographs import open_photographs
 from randquant.data.reading import Cut
+from randquant.data.root import data_root
 from randquant.encoder import make_encoder
 from randquant.errors import UserError
 from randquant.finetune.loop import Classifier, judge

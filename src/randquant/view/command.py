@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from randquant.data import Batch, Dataset, open_data
+from randquant.data import Batch, Dataset
 from randquant.device import find_device
 from randquant.errors import UserError
 from randquant.output import new_file
@@ -26,7 +26,7 @@ from randquant.report.results import read
 from randquant.report.runs import TrainedRun, flattened
 from randquant.report.table import tables
 from randquant.report.template import fill
-from randquant.run import Run
+from randquant.run import Run, open_for, open_own
 from randquant.run.card import card, last_values
 from randquant.settings import ViewSettings
 from randquant.terminal import remark
@@ -61,11 +61,12 @@ class Map:
 
 @dataclass(frozen=True)
 class Shown:
-    """One sample among neighbours: its picture or words, and whether its label is that of the query."""
+    """One sample among neighbours: its picture or words, its label or name, and whether its label is the query's."""
 
     picture: str
     words: str
     label: str
+    name: str
     agrees: bool | None
 
 
@@ -77,9 +78,20 @@ def view(settings: ViewSettings) -> Path:
     """
     run = Run.open(settings.run)
     out = new_file(settings.out or run.path / "view.html", overwrite=settings.overwrite)
-    write_whole(out, html(run, open_data(settings.data or str(run.config["settings"]["data"])), settings))
+    write_whole(out, html(run, opened(run, settings), settings))
     remark(f"view: {out}")
     return out
+
+
+def opened(run: Run, settings: ViewSettings) -> Dataset:
+    """The samples that are mapped: those that the run was trained on, or others, read as these were.
+
+    Raises:
+        UserError: they are not there, or cannot be read that way.
+    """
+    if settings.data:
+        return open_for(run, settings.data, settings.reading)
+    return open_own(run, settings.reading)
 
 
 def html(run: Run, dataset: Dataset, settings: ViewSettings) -> str:
@@ -116,7 +128,8 @@ def html(run: Run, dataset: Dataset, settings: ViewSettings) -> str:
         "name": run.path.resolve().name,
         "method": own[method].title,
         "data": str(began.get("data", dataset.name)),
-        "mapped": dataset.name,
+        "trained_on": _title(run),
+        "mapped": dataset.title,
         "part": part,
         "steps": int(last.get("step", 0)),
         "planned": int(began.get("steps", 0)),
@@ -131,7 +144,7 @@ def html(run: Run, dataset: Dataset, settings: ViewSettings) -> str:
         "side": SIDE,
         "across": ACROSS,
         "class_colours": CLASS_COLOURS,
-        "queries": _neighbours(features, small, batch, labels, queries, settings.neighbours),
+        "queries": _neighbours(features, small, dataset, batch, labels, queries, settings.neighbours),
         "agreement": _agreement(features, labels, settings.neighbours),
         "neighbours": settings.neighbours,
         "settings": flattened(began),
@@ -140,6 +153,12 @@ def html(run: Run, dataset: Dataset, settings: ViewSettings) -> str:
         "path": run.path,
     }
     return fill("view.html", **shown)
+
+
+def _title(run: Run) -> str:
+    """What the page calls the data that the run was trained on."""
+    facts, name = run.data, str(run.config["settings"]["data"])
+    return name if facts is None or facts["path"] is None else Path(facts["path"]).name
 
 
 def _labels(dataset: Dataset, batch: Batch) -> list[str] | None:
@@ -160,7 +179,8 @@ def _key(last: dict[str, float], width: int) -> list[tuple[str, str, str]]:
     if "accuracy" in last:
         found.append((f"{100 * last['accuracy']:.0f} %", "of pairs told apart in training", ""))
     if "seconds" in last:
-        found.append((f"{last['seconds'] / 60:.1f} min", "of training", ""))
+        long = last["seconds"] >= 60
+        found.append((f"{last['seconds'] / 60:.1f} min" if long else f"{last['seconds']:.0f} s", "of training", ""))
     return found
 
 
@@ -192,7 +212,7 @@ def _map(features: np.ndarray[Any, Any], small: Tiles, batch: Batch, dataset: Da
     said = []
     for row, number in enumerate(batch.ids.tolist()):
         words = [
-            f"sample {number}",
+            dataset.called(number),
             *([labels[row]] if labels else []),
             *([small.words[row]] if small.words[row] else []),
         ]
@@ -218,7 +238,13 @@ def _queries(batch: Batch, labels: list[str] | None, count: int) -> list[int]:
 
 
 def _neighbours(
-    features: np.ndarray[Any, Any], small: Tiles, batch: Batch, labels: list[str] | None, queries: list[int], count: int
+    features: np.ndarray[Any, Any],
+    small: Tiles,
+    dataset: Dataset,
+    batch: Batch,
+    labels: list[str] | None,
+    queries: list[int],
+    count: int,
 ) -> list[list[Shown]]:
     """The query, then its neighbours, of each query."""
     if not queries:
@@ -228,7 +254,8 @@ def _neighbours(
         return Shown(
             picture="" if small.pictures is None else photo(small.pictures[row]),
             words=small.words[row],
-            label=labels[row] if labels else f"sample {int(batch.ids[row])}",
+            label=labels[row] if labels else dataset.called(int(batch.ids[row])),
+            name=dataset.called(int(batch.ids[row])),
             agrees=None if labels is None else labels[row] == labels[query],
         )
 

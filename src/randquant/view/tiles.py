@@ -38,11 +38,12 @@ class Tiles:
 def tiles(dataset: Dataset, batch: Batch) -> Tiles:
     """Pictures of the first grid, and words of the first input that is none."""
     pictures, words = None, None
-    for one, values in zip(dataset.spec.inputs, batch.inputs, strict=True):
+    for place, (one, values) in enumerate(zip(dataset.spec.inputs, batch.inputs, strict=True)):
         if isinstance(one, Grid) and pictures is None:
             pictures = _sparklines(values.float()) if len(one.size) == 1 else _small(values.float())
         elif not isinstance(one, Grid) and words is None:
-            words = tuple(_told(one, row, dataset.words) for row in values)
+            table = None if dataset.own is None else dataset.own.table(place)
+            words = tuple(_told(one, row, dataset.words) if table is None else _cut(table.told(row)) for row in values)
     return Tiles(pictures, words or ("",) * len(batch.ids))
 
 
@@ -62,19 +63,24 @@ def _small(values: Tensor) -> Pictures:
 
 
 def _sparklines(values: Tensor) -> Pictures:
-    """The first channels [N, C, L] as lines, each over its own range: [N, h, w, 3]."""
+    """The first channels [N, C, L] as lines, each over its own range, blank where there is no value: [N, h, w, 3]."""
     shown = values[:, :_LINES].numpy().astype(float)
     pictures = np.ones((len(shown), _HEIGHT, _WIDTH, 3))
     places = np.linspace(0, shown.shape[2] - 1, _WIDTH).round().astype(int)
     rows = np.arange(_HEIGHT)[None, :, None]
     for channel in reversed(range(shown.shape[1])):
-        line = np.nan_to_num(shown[:, channel, places])  # [N, W]
-        low, high = line.min(1, keepdims=True), line.max(1, keepdims=True)
+        line = shown[:, channel, places]  # [N, W]
+        there = ~np.isnan(line)
+        known = there.any(1, keepdims=True)
+        low = np.where(known, np.where(there, line, np.inf).min(1, keepdims=True), 0)
+        high = np.where(known, np.where(there, line, -np.inf).max(1, keepdims=True), 0)
+        line = np.where(there, line, low)
         share = np.divide(line - low, high - low, out=np.full_like(line, 0.5), where=high > low)
         y = (1 + (1 - share) * (_HEIGHT - 3)).round()
-        before = np.concatenate([y[:, :1], y[:, :-1]], axis=1)
+        after_one = np.concatenate([there[:, :1], there[:, :-1]], axis=1)
+        before = np.where(after_one, np.concatenate([y[:, :1], y[:, :-1]], axis=1), y)
         top, bottom = np.minimum(y, before), np.maximum(y, before)
-        drawn = (rows >= top[:, None]) & (rows <= bottom[:, None])  # [N, H, W]
+        drawn = (rows >= top[:, None]) & (rows <= bottom[:, None]) & there[:, None]  # [N, H, W]
         pictures[drawn] = _SHADES[channel]
     return pictures
 
@@ -87,8 +93,11 @@ def _told(one: Input, row: Tensor, words: Sequence[str]) -> str:
         told = [words[number] if number < len(words) else f"#{number}" for number in symbols]
         text = "".join(told) if any(word.startswith(" ") for word in told) else " ".join(told)
         return text if len(text) <= _WORDS else f"{text[:_WORDS]}…"
-    shown = ", ".join(f"{value:.3g}" for value in row[:_COLUMNS].tolist())
-    return shown + (", …" if len(row) > _COLUMNS else "")
+    return _cut([f"{value:.3g}" for value in row.tolist()])
+
+
+def _cut(columns: Sequence[str]) -> str:
+    return ", ".join(columns[:_COLUMNS]) + (", …" if len(columns) > _COLUMNS else "")
 
 
 def near(features: NDArray[np.floating], queries: Sequence[int], count: int) -> list[list[int]]:

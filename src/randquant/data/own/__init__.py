@@ -4,6 +4,7 @@
 |---|---|
 | open.py | a path to a `Dataset`: opens, splits, fits, names what it inferred |
 | source.py | the shape of what is opened; one file a format: arrays, tables, series, images, sounds, texts, index |
+| pieces.py, stored.py | tables a piece at a time; of large ones files of columns, which are mapped |
 | form.py | what was inferred, as plain values: grids.py, columns.py and words.py turn raw values into inputs |
 """
 

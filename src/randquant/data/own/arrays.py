@@ -28,12 +28,14 @@ class ArraySource:
 
     Args:
         path: an .npy or .npz file; None for an array in memory.
-        how: `axis`, that of the channels, 0 for none, and -1 for a table; `key`, the name in an .npz.
+        how: `axis`, that of the channels, 0 for none, and -1 for a table of so many `columns`; `key`, the name in an
+            .npz.
         held: the array, where it is in memory already.
     """
 
     names: Sequence[str] | None = None
     label = ""
+    decodes = False
 
     def __init__(self, path: Path | None, how: Mapping[str, Any], held: NDArray[Any] | None = None) -> None:
         self.path, self.how, self.held, self.notes = path, dict(how), held, list[str]()
@@ -104,7 +106,13 @@ def open_array(path: Path, reading: ReadingSettings, how: Mapping[str, Any] | No
     array = _opened(path, key)
     if how is not None:
         check_numbers(array, path)
-        return ArraySource(path, {**how, "key": key})
+        axis = how["axis"]
+        _check_axes(array, how, path)
+        if reading.channel_axis is not None:
+            if axis == -1:
+                raise UserError(f"channel_axis: got {reading.channel_axis}, but the encoder was trained on a table")
+            axis, _ = _channel_axis(array, reading.channel_axis)
+        return ArraySource(path, {**how, "key": key, "axis": axis})
     return _inferred(ArraySource(path, {"key": key}), array, reading)
 
 
@@ -118,9 +126,17 @@ def hold_array(array: NDArray[Any], reading: ReadingSettings, how: Mapping[str, 
 def _inferred(source: ArraySource, array: NDArray[Any], reading: ReadingSettings) -> ArraySource:
     check_numbers(array, source.path or "the array")
     axis, why = _channel_axis(array, reading.channel_axis)
-    source.how["axis"] = axis
+    source.how |= {"axis": axis} | ({"columns": array.shape[1]} if axis == -1 else {})
     source.notes.append(f"array: shape {array.shape} of {array.dtype}, {why}")
     return source
+
+
+def _check_axes(array: NDArray[Any], how: Mapping[str, Any], path: Path) -> None:
+    """Refuse an array whose axes cannot be those of the one that an encoder was trained on."""
+    if how["axis"] == -1 and array.shape[1:] != (how["columns"],):
+        raise UserError(f"data: {path} has shape {array.shape}, but the encoder takes (samples, {how['columns']})")
+    if array.ndim < 2 or array.ndim <= how["axis"]:
+        raise UserError(f"data: {path} has shape {array.shape}, which lacks axes that the encoder was trained with")
 
 
 def _channel_axis(array: NDArray[Any], wanted: int | None) -> tuple[int, str]:

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from randquant.data.own.stored import Column, Columns
 from randquant.errors import UserError
 from randquant.spec import Table
 
-Columns = Mapping[str, NDArray[Any]]
 _WORDS = 63  # of a category; rarer ones share a code with those that were never seen
 _MANY = 20  # rows
 _TEXT = 3.0  # words a cell, from which on a column holds texts
@@ -45,7 +45,7 @@ class TableForm:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         object.__setattr__(self, "words", tuple(tuple(one) for one in self.words))
 
-    def __call__(self, raw: Columns) -> Tensor:
+    def __call__(self, raw: Mapping[str, NDArray[Any]]) -> Tensor:
         """float32 [B, columns + categories].
 
         Raises:
@@ -63,6 +63,15 @@ class TableForm:
             raise UserError(f"data: column {name!r} has empty cells, which it had not where the encoder was trained")
         return torch.from_numpy(values)
 
+    def told(self, row: Tensor) -> list[str]:
+        """One sample [columns + categories] in words: each number as it was before it was scaled, each category."""
+        found = []
+        for name, value, mean, spread in zip(self.numbers, row.tolist(), self.mean, self.spread, strict=False):
+            found.append(f"{name} {value * spread + mean:.4g}" if value == value else f"{name} missing")
+        for name, code, words in zip(self.categories, row.tolist()[len(self.numbers) :], self.words, strict=True):
+            found.append(f"{name} {words[int(code) - 1]}" if code else f"{name} unknown")
+        return found
+
 
 def fit_table(columns: Columns, rows: Sequence[int], names: Sequence[str], notes: list[str]) -> TableForm:
     """The form of the columns of these names.
@@ -78,9 +87,9 @@ def fit_table(columns: Columns, rows: Sequence[int], names: Sequence[str], notes
     """
     numbers: dict[str, tuple[float, float, float, float]] = {}
     words: dict[str, tuple[str, ...]] = {}
-    left_out, empty = [], 0
+    left_out, empty, places = [], 0, np.asarray(rows)
     for name in names:
-        seen = columns[name][np.asarray(rows)]
+        seen = columns[name][places]
         if seen.dtype.kind == "O":
             cells = [str(cell) for cell in seen if cell is not None]
             counted = sorted(Counter(cells).items(), key=lambda one: (-one[1], one[0]))  # the commonest first
@@ -95,14 +104,14 @@ def fit_table(columns: Columns, rows: Sequence[int], names: Sequence[str], notes
         held = values[~np.isnan(values)]
         if not len(held) or (held == held[0]).all():
             left_out.append(f"{name} ({'empty' if not len(held) else 'the same throughout'})")
-        elif _counts_rows(columns[name]):
+        elif _counts_rows(columns[name][:]):
             left_out.append(f"{name} (it numbers the rows)")
         else:
             empty += len(held) < len(values)
             numbers[name] = held.mean(), held.std(), held.min(), held.max()
     if not numbers and not words:
         raise UserError(f"data: no column is left to learn from; left out: {', '.join(left_out) or 'none'}")
-    gaps = any(np.isnan(number_column(columns[name], name)).any() for name in numbers)
+    gaps = any(np.isnan(number_column(columns[name][:], name)).any() for name in numbers)
     notes.append(f"columns: {len(numbers)} numbers and {len(words)} categories, a token each")
     if left_out:
         notes.append(f"left out: {', '.join(left_out)}")
@@ -118,15 +127,20 @@ def fit_table(columns: Columns, rows: Sequence[int], names: Sequence[str], notes
     return TableForm(table, tuple(numbers), mean, spread, tuple(words), tuple(words.values()))
 
 
-def is_text(values: NDArray[Any]) -> bool:
+def is_text(values: Column) -> bool:
     """Whether a column holds texts: different ones, of several words each."""
     cells = [cell for cell in values[:2000] if cell is not None] if values.dtype.kind == "O" else []
     many = len(set(cells)) > max(1, len(cells) / 10)
     return bool(cells) and many and float(np.mean([len(cell.split()) for cell in cells])) >= _TEXT
 
 
-def number_column(values: NDArray[Any], name: str) -> NDArray[np.float64]:
+def number_column(values: NDArray[Any], name: str, rows: NDArray[Any] | None = None) -> NDArray[np.float64]:
     """float64 [N], NaN where a cell is empty.
+
+    Args:
+        values: the cells.
+        name: of the column.
+        rows: where the cells stand in it, unless they are all of it.
 
     Raises:
         UserError: it holds words, or infinite values.
@@ -135,7 +149,9 @@ def number_column(values: NDArray[Any], name: str) -> NDArray[np.float64]:
         raise UserError(f"data: column {name!r} holds words, but numbers where the encoder was trained")
     numbers = values.astype(np.float64)
     if np.isinf(numbers).any():
-        raise UserError(f"data: column {name!r} holds infinite values, first in row {int(np.isinf(numbers).argmax())}")
+        first = int(np.isinf(numbers).argmax())
+        first = first if rows is None else int(rows[first])
+        raise UserError(f"data: column {name!r} holds infinite values, first in row {first}")
     return numbers
 
 
@@ -146,7 +162,7 @@ def _counts_rows(values: NDArray[np.float64]) -> bool:
     return len(values) > 2 and (rising or bool((steps == 1).all()))
 
 
-def _found(columns: Columns, name: str) -> NDArray[Any]:
+def _found(columns: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
     if name not in columns:
         raise UserError(f"data: there is no column {name!r}, which the encoder was trained with")
     return columns[name]

@@ -58,8 +58,10 @@ class GridForm:
                 )
             values = values[(slice(None), slice(None), *(slice(side) for side in one.size))]
             corner = (where, slice(None), *(slice(side) for side in values.shape[2:]))
-            out[corner] = (values - mean) / spread
-        if not one.gaps and np.isnan(out).any():
+            moved = values - mean  # float64
+            moved /= spread
+            out[corner] = moved
+        if not one.gaps and out.size and np.isnan(out.min()):
             raise UserError(
                 f"data: a sample is shorter than {one.size} or holds NaN, which no sample did that the encoder was "
                 "trained on; cut or fill it"

@@ -14,7 +14,7 @@ from PIL import Image
 
 from randquant.data.own.media import Media, MediaSource
 from randquant.data.present import reading as reading_file
-from randquant.errors import UserError
+from randquant.errors import UnreadableError, UserError
 from randquant.libraries import library
 from randquant.settings import ReadingSettings
 
@@ -79,7 +79,7 @@ def open_images(media: Media, reading: ReadingSettings, how: Mapping[str, Any] |
     source = MediaSource(media, told, Picture(channels, size))
     source.notes.append(f"pictures: {len(media.names):,} of {channels} channels, {size[0]}x{size[1]} ({why})")
     if media.label:
-        source.notes.append(f"labels: the {len(set(media.columns[media.label]))} folders that pictures stand in")
+        source.notes.append(f"labels: the {len(set(media.columns[media.label][:]))} folders that pictures stand in")
     if media.text:
         source.notes.append(f"captions: column {media.text!r}, since its cells hold several words each")
     return source
@@ -115,7 +115,9 @@ def _tiff(path: Path) -> NDArray[Any]:
     if values.ndim == 2:
         return values[None]
     if values.ndim != 3:
-        raise UserError(f"data: {path} has shape {values.shape}, must be a picture with channels; {_ADVICE}")
+        raise UnreadableError(
+            f"data: {path} has shape {values.shape}, must be a picture with channels; {_ADVICE}", path
+        )
     return values if values.shape[0] <= values.shape[2] else values.transpose(2, 0, 1)
 
 

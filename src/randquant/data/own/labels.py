@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from randquant.data.batch import Metric
+from randquant.data.own.stored import coded
 from randquant.errors import UserError
 from randquant.spec import Target
 
@@ -45,17 +46,19 @@ def read_labels(values: NDArray[Any], name: str) -> Labels:
     else:
         known = np.isfinite(values.astype(np.float64)) if values.dtype.kind != "U" else np.ones(len(values), bool)
     there = values[known]
-    different = sorted(set(there.tolist()), key=lambda one: (isinstance(one, str), one))
+    codes, seen = coded(there)
+    order = sorted(range(len(seen)), key=lambda code: (isinstance(seen[code], str), seen[code]))
+    different = [seen[code] for code in order]
     if len(different) < 2:
         told = f"the same label throughout, {different[0]!r}" if different else "no label at all"
         raise UserError(f"label: column {name!r} has {told}; needs two at least")
     if values.dtype.kind == "f" and (len(different) > _CLASSES or (there % 1 != 0).any()):
         numbers = torch.from_numpy(np.where(known, values, 0).astype(np.float32))
         return Labels(Target("regression", 1), "pearson", numbers, known, ())
-    codes = {one: code for code, one in enumerate(different)}
-    coded = torch.tensor([codes.get(one, 0) for one in values.tolist()])
+    classes = np.zeros(len(values), np.int64)
+    classes[known] = np.argsort(order)[codes]
     words = tuple(str(int(one) if isinstance(one, float) else one) for one in different)
-    return Labels(Target("class", len(words)), "accuracy", coded, known, words)
+    return Labels(Target("class", len(words)), "accuracy", torch.from_numpy(classes), known, words)
 
 
 def read_groups(values: NDArray[Any], name: str) -> tuple[Tensor, tuple[str, ...]]:
@@ -64,9 +67,10 @@ def read_groups(values: NDArray[Any], name: str) -> tuple[Tensor, tuple[str, ...
     Raises:
         UserError: a cell is empty, or all are the same.
     """
-    if any(one is None or one != one for one in values.tolist()):
+    codes, different = coded(values)
+    if any(one is None or one != one for one in different):
         raise UserError(f"group: column {name!r} has empty cells; each sample must be in a group")
-    words, codes = np.unique(values.astype(str), return_inverse=True)
+    words, order = np.unique([str(one) for one in different], return_inverse=True)
     if len(words) < 2:
-        raise UserError(f"group: column {name!r} says the same throughout, {words[0]!r}; needs two groups at least")
-    return torch.from_numpy(codes.astype(np.int64)), tuple(words.tolist())
+        raise UserError(f"group: column {name!r} says the same throughout, '{words[0]}'; needs two groups at least")
+    return torch.from_numpy(order.astype(np.int64)[codes]), tuple(words.tolist())

@@ -6,7 +6,7 @@ hold captions, and the others can be labels or groups. Without one the folder th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from randquant.data.own.columns import is_text
 from randquant.data.own.form import InputForm
-from randquant.data.own.grids import fit_grid
+from randquant.data.own.grids import fit_grid, spaced
 from randquant.data.own.source import column_of
-from randquant.data.own.tables import Columns, read_columns, texts_of
-from randquant.data.own.words import fit_words
+from randquant.data.own.stored import Columns
+from randquant.data.own.tables import read_columns, texts_of
+from randquant.data.own.words import WORDY, fit_words
 from randquant.errors import UserError
 from randquant.settings import ReadingSettings
 
@@ -53,6 +54,8 @@ class MediaSource:
         decode: a file to a raw grid [C, *size].
     """
 
+    decodes = True
+
     def __init__(self, media: Media, how: Mapping[str, Any], decode: Callable[[Path], NDArray[Any]]) -> None:
         self.media, self.how, self.decode = media, dict(how), decode
         self.names: Sequence[str] | None = media.names
@@ -63,16 +66,19 @@ class MediaSource:
 
     def column(self, name: str) -> NDArray[Any]:
         """A column of the table, or the folders."""
-        return column_of(self.media.columns, name, self.media.folder)
+        return column_of(self.media.columns, name, self.media.folder)[:]
 
     def _grids(self, rows: Sequence[int]) -> list[NDArray[Any]]:
         return [self.decode(self.media.folder / self.media.names[row]) for row in rows]
+
+    def _texts(self, rows: Sequence[int]) -> list[str]:
+        return texts_of(column_of(self.media.columns, self.how["text"], self.media.folder)[np.asarray(rows)])
 
     def raw(self, rows: Sequence[int]) -> tuple[Any, ...]:
         """Raw grids, and captions."""
         if not self.how["text"]:
             return (self._grids(rows),)
-        return self._grids(rows), texts_of(self.column(self.how["text"])[np.asarray(rows)])
+        return self._grids(rows), self._texts(rows)
 
     def fit(self, rows: Sequence[int], reading: ReadingSettings) -> tuple[InputForm, ...]:
         """A grid, and texts where there are captions."""
@@ -88,13 +94,14 @@ class MediaSource:
             )
         ]
         if self.how["text"]:
-            texts = texts_of(self.column(self.how["text"])[np.asarray(rows)])
-            forms.append(fit_words(texts, 0, self.notes))
+            forms.append(fit_words(self._texts(spaced(rows, WORDY)), 0, self.notes))
         return tuple(forms)
 
 
-def find_media(folder: Path, suffixes: Sequence[str], reading: ReadingSettings) -> Media:
-    """The files of these kinds, in the order of their names or of the table in the folder.
+def find_media(
+    folder: Path, suffixes: Sequence[str], reading: ReadingSettings, skipped: Collection[Path] = ()
+) -> Media:
+    """The files of these kinds, in the order of their names or of the table in the folder; some are passed over.
 
     Raises:
         UserError: a table names a file that is not there, or none of its columns names the files.
@@ -112,21 +119,30 @@ def find_media(folder: Path, suffixes: Sequence[str], reading: ReadingSettings) 
     if not tables:
         parents = np.array([Path(one).parent.name for one in files], dtype=object)
         label = FOLDER if len(set(parents)) > 1 and "" not in parents else ""
-        return Media(folder, files, {FOLDER: parents} if label else {}, "", label)
+        return _without(skipped, Media(folder, files, {FOLDER: parents} if label else {}, "", label))
     columns = read_columns(tables[0])
     known = {key: one for one in files for key in (Path(one).stem, Path(one).name, one)}
     best, hits = "", 0
     for name, values in columns.items():
-        found = sum(one in known for one in values.tolist()) if values.dtype.kind == "O" else 0
+        found = sum(one in known for one in values[:].tolist()) if values.dtype.kind == "O" else 0
         if found > hits:
             best, hits = name, found
     if not hits:
         raise UserError(f"data: no column of {tables[0]} names the files of {folder}, such as {files[0]}")
-    missing = [one for one in columns[best].tolist() if one not in known]
+    missing = [one for one in columns[best][:].tolist() if one not in known]
     if missing:
         raise UserError(
             f"data: {tables[0]} names {missing[0]!r} in its column {best!r}, but {folder} holds no such file"
         )
     told = {best, reading.label, reading.group}
     text = next((name for name, values in columns.items() if name not in told and is_text(values)), "")
-    return Media(folder, [known[one] for one in columns[best].tolist()], columns, text, "")
+    return _without(skipped, Media(folder, [known[one] for one in columns[best][:].tolist()], columns, text, ""))
+
+
+def _without(skipped: Collection[Path], media: Media) -> Media:
+    """The samples whose files are not passed over."""
+    if not skipped:
+        return media
+    kept = np.flatnonzero([media.folder / name not in skipped for name in media.names])
+    columns = {name: values[kept] for name, values in media.columns.items()}
+    return media._replace(names=[media.names[row] for row in kept], columns=columns)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,14 +15,18 @@ from torch import Tensor
 from randquant.data.batch import Dataset
 from randquant.data.own import images, sounds
 from randquant.data.own.arrays import open_array
+from randquant.data.own.columns import TableForm
 from randquant.data.own.form import Form
 from randquant.data.own.labels import Labels, read_groups, read_labels
 from randquant.data.own.media import FOLDER, Media, find_media
 from randquant.data.own.samples import Rows, hold
 from randquant.data.own.series import hold_series
 from randquant.data.own.source import Source
+from randquant.data.own.stored import Columns, coded
 from randquant.data.own.tables import TableSource, open_table, read_columns
 from randquant.data.own.texts import TEXT, read_lines
+from randquant.data.own.words import TextForm
+from randquant.data.present import check_utf8
 from randquant.errors import UserError
 from randquant.settings import ReadingSettings
 from randquant.spec import Spec
@@ -32,7 +36,7 @@ SUFFIXES = {
     ".txt": "texts", ".jsonl": "texts",
 }  # fmt: skip
 MEDIA = {"images": images.SUFFIXES, "sounds": sounds.SUFFIXES, "texts": (".txt",)}  # of folders
-_BATCH = 128  # samples, and a quarter of them where they are few
+BATCH = 128  # samples, and a quarter of them where they are few
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class Own:
         names: a word for each sample of all parts, by its id; None where ids are all there is.
         held_out: ids of the samples that are not to be trained on, ascending.
         groups: the names of the groups these are of; () without groups.
+        reading, holdout, seed: what it was opened with, so that it can be opened again.
     """
 
     path: Path | None
@@ -54,6 +59,14 @@ class Own:
     names: Sequence[str] | None
     held_out: tuple[int, ...] = ()
     groups: tuple[str, ...] = ()
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
+    holdout: float = 0.0
+    seed: int = 0
+
+    def table(self, place: int) -> TableForm | None:
+        """How the columns of an input became numbers; None where it is no table."""
+        form = self.form.inputs[place]
+        return form if isinstance(form, TableForm) else None
 
     def to_dict(self) -> dict[str, Any]:
         """What a run keeps: plain values that JSON can hold."""
@@ -66,6 +79,9 @@ class Own:
             "notes": list(self.notes),
             "held_out": held_out,
             "held_out_groups": list(self.groups),
+            "reading": self.reading.choices(),
+            "holdout": self.holdout,
+            "seed": self.seed,
         }
 
 
@@ -81,6 +97,7 @@ def open_path(
     labelled: bool = True,
     holdout: float = 0.0,
     seed: int = 0,
+    skipped: Collection[Path] = (),
     **reading: Any,
 ) -> Dataset:
     """Open a file or a folder.
@@ -93,19 +110,19 @@ def open_path(
         holdout: the share of the samples, or of whole groups, that is put in the part "test". Nothing is inferred
             from them: no scale, no range, no vocabulary.
         seed: names which.
+        skipped: files of a folder that are passed over.
         reading: the fields of `ReadingSettings`, such as `label` and `group`.
 
     Returns:
         the part "train" and, with a holdout, "test". `Dataset.own` has what was inferred.
 
     Raises:
-        UserError: the path cannot be read as samples; in one line.
+        UserError: the path cannot be read as samples; in one line. It is an `UnreadableError` where it is a file that
+            no decoder takes.
     """
     settings = ReadingSettings(**reading)
     place = Path(path)
-    kind, source = _opened(place, settings, form)
-    if form is not None and kind != form.kind:
-        raise UserError(f"data: {place} is read as {kind}, but the encoder was trained on {form.kind}")
+    kind, source = _opened(place, settings, form, skipped)
     return as_dataset(kind, source, place, settings, form=form, labelled=labelled, holdout=holdout, seed=seed)
 
 
@@ -129,11 +146,12 @@ def as_dataset(
     if settings.label and labels is None:
         source.column(settings.label)  # it must be there, to be kept out
     groups, words = (None, ()) if not settings.group else read_groups(source.column(settings.group), settings.group)
-    rows = np.arange(count) if labels is None else np.flatnonzero(labels.known)
+    everything = np.arange(count)
+    rows = everything if labels is None else np.flatnonzero(labels.known)
     if len(rows) < count:
         source.notes.append(f"labels: {count - len(rows):,} samples without one are left out")
-    out = _held_out(rows, groups, holdout, seed)
-    kept = rows[~np.isin(rows, out)]
+    out = _held_out(everything, groups, holdout, seed)  # the same, whether labels are asked for or not
+    kept, out = rows[~np.isin(rows, out)], rows[np.isin(rows, out)]
     form = form or Form(kind, source.how, source.fit(_range(kept), settings))
     spec = Spec(form.specs, None if labels is None else labels.target)
     parts = {"train": _part(source, form, kept, labels, groups)}
@@ -146,28 +164,26 @@ def as_dataset(
         )
     else:
         told = []
-    batch = min(_BATCH, max(2, 1 << (len(kept) // 4).bit_length() - 1)) if len(kept) >= 8 else 2
-    source.notes.append(
-        f"batch: {batch} samples ({'the usual number' if batch == _BATCH else f'at most a quarter of {len(kept):,}'}; "
-        "--batch sets it)"
-    )
-    own = Own(path, form, tuple(source.notes), source.names, tuple(out.tolist()), tuple(told))
+    batch = min(BATCH, max(2, 1 << (len(kept) // 4).bit_length() - 1)) if len(kept) >= 8 else 2
+    own = Own(path, form, tuple(source.notes), source.names, tuple(out.tolist()), tuple(told), settings, holdout, seed)
     classes, metric = ((), "accuracy") if labels is None else (labels.classes, labels.metric)
-    return Dataset(str(path), spec, parts, classes, metric=metric, batch=batch, own=own)
+    words = next((one.words for one in form.inputs if isinstance(one, TextForm)), ())
+    return Dataset(str(path), spec, parts, classes, metric=metric, batch=batch, words=words, own=own)
 
 
-def _opened(path: Path, reading: ReadingSettings, form: Form | None) -> tuple[str, Source]:
+def _opened(path: Path, reading: ReadingSettings, form: Form | None, skipped: Collection[Path]) -> tuple[str, Source]:
     """The kind of a path, and what reads it."""
     how = None if form is None else form.how
     if not path.exists():
         raise UserError(f"data: {path} does not exist")
     if path.is_dir():
-        return _opened_folder(path, reading, how)
+        return _opened_folder(path, reading, form, skipped)
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise UserError(f"data: {path} is none of {', '.join(SUFFIXES)}, and no folder of pictures, sounds or texts")
     if not path.stat().st_size:
         raise UserError(f"data: {path} is empty")
+    _check_kind(path, kind, form)
     if kind == "array":
         return kind, open_array(path, reading, how)
     if kind == "texts":
@@ -179,12 +195,20 @@ def _opened(path: Path, reading: ReadingSettings, form: Form | None) -> tuple[st
     if reading.id and form is None:
         columns = read_columns(path)
         ids = columns.get(reading.id)
-        if ids is not None and len(set(ids.tolist())) < len(ids):
+        if ids is not None and len(coded(ids)[1]) < len(ids):
             return "series", hold_series(path, columns, reading, how)
     return kind, open_table(path, reading, how)
 
 
-def _opened_folder(path: Path, reading: ReadingSettings, how: Mapping[str, Any] | None) -> tuple[str, Source]:
+def _check_kind(path: Path, kind: str, form: Form | None) -> None:
+    """Refuse a path of another kind than the one that an encoder was trained on; a table may hold series."""
+    if form is not None and form.kind not in ((kind, "series") if kind == "table" else (kind,)):
+        raise UserError(f"data: {path} is read as {kind}, but the encoder was trained on {form.kind}")
+
+
+def _opened_folder(
+    path: Path, reading: ReadingSettings, form: Form | None, skipped: Collection[Path]
+) -> tuple[str, Source]:
     suffixes = [one.suffix.lower() for one in path.rglob("*") if one.is_file()]
     counts = {kind: sum(one in known for one in suffixes) for kind, known in MEDIA.items()}
     kinds = [kind for kind, count in counts.items() if count]
@@ -195,8 +219,9 @@ def _opened_folder(path: Path, reading: ReadingSettings, how: Mapping[str, Any] 
     if len(kinds) > 1:
         told = ", ".join(f"{counts[kind]} {kind}" for kind in kinds)
         raise UserError(f"data: {path} holds files of mixed kinds: {told}; give a folder of one kind")
-    kind = kinds[0]
-    media = find_media(path, MEDIA[kind], reading)
+    kind, how = kinds[0], None if form is None else form.how
+    _check_kind(path, kind, form)
+    media = find_media(path, MEDIA[kind], reading, skipped)
     if kind == "texts":
         return _text_files(path, media, how)
     open_media: Callable[..., Source] = images.open_images if kind == "images" else sounds.open_sounds
@@ -206,19 +231,15 @@ def _opened_folder(path: Path, reading: ReadingSettings, how: Mapping[str, Any] 
 def _text_files(path: Path, media: Media, how: Mapping[str, Any] | None) -> tuple[str, Source]:
     texts = []
     for name in media.names:
-        try:
-            texts.append((path / name).read_text(encoding="utf-8"))
-        except UnicodeDecodeError:
-            raise UserError(
-                f"data: {path / name} is not UTF-8; convert it, such as by iconv -f latin1 -t utf-8"
-            ) from None
+        check_utf8(path / name)
+        texts.append((path / name).read_text(encoding="utf-8"))
     columns = {**media.columns, TEXT: np.array(texts, dtype=object)}
     return _texts(path, columns, TEXT, media.names, how, FOLDER if media.label else "")
 
 
 def _texts(
     path: Path,
-    columns: dict[str, Any],
+    columns: Columns,
     text: str,
     names: list[str],
     how: Mapping[str, Any] | None,
@@ -261,6 +282,6 @@ def _part(source: Source, form: Form, rows: Any, labels: Labels | None, groups: 
 
 
 def _range(rows: Any) -> Sequence[int]:
-    """A run of rows as a range, which a mapped file is read by in one go."""
+    """A run of rows as a range, which a mapped file is read by in one go; others as the array that they are."""
     whole = len(rows) > 0 and int(rows[-1]) - int(rows[0]) + 1 == len(rows)
-    return range(int(rows[0]), int(rows[-1]) + 1) if whole else rows.tolist()
+    return range(int(rows[0]), int(rows[-1]) + 1) if whole else cast(Sequence[int], rows)

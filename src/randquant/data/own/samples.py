@@ -48,9 +48,13 @@ def hold(rows: Rows) -> Samples:
     size = sum(math.prod(one.shape) * (4 if one.channels else 8) for one in rows.form.specs)
     if size * len(rows.ids) > HELD:
         return rows
-    parts = [rows.take(some) for some in torch.split(torch.arange(len(rows.ids)), _ROWS)]
-    inputs = tuple(torch.cat(one) for one in zip(*(part.inputs for part in parts), strict=True))
-    return Batch(rows.ids, inputs, rows.target, rows.groups)
+    inputs: list[Tensor] = []
+    for some in torch.split(torch.arange(len(rows.ids)), _ROWS):
+        part = rows.take(some).inputs
+        inputs = inputs or [one.new_empty(len(rows.ids), *one.shape[1:]) for one in part]
+        for one, values in zip(inputs, part, strict=True):
+            one[some] = values
+    return Batch(rows.ids, tuple(inputs), rows.target, rows.groups)
 
 
 def digests(samples: Samples) -> NDArray[np.uint64]:
@@ -62,6 +66,7 @@ def digests(samples: Samples) -> NDArray[np.uint64]:
             flat = values.flatten(1).contiguous()
             words = flat.numpy().view(np.uint32 if flat.dtype == torch.float32 else np.uint64).astype(np.uint64)
             weights = np.random.default_rng([7, place]).integers(1, 1 << 63, words.shape[1], dtype=np.uint64)
-            total += ((words + np.uint64(1)) * (weights * np.uint64(2) + np.uint64(1))).sum(axis=1, dtype=np.uint64)
+            odd = weights * np.uint64(2) + np.uint64(1)
+            total += words @ odd + odd.sum(dtype=np.uint64)  # of (word + 1) * odd, modulo 2 to the 64th
         found.append(total)
     return np.concatenate(found)

@@ -13,7 +13,7 @@ from randquant.data.own.columns import number_column
 from randquant.data.own.form import InputForm
 from randquant.data.own.grids import fit_grid
 from randquant.data.own.source import column_of
-from randquant.data.own.tables import Columns
+from randquant.data.own.stored import Column, Columns, coded
 from randquant.errors import UserError
 from randquant.settings import ReadingSettings
 
@@ -30,19 +30,18 @@ class SeriesSource:
     """
 
     label = ""
+    decodes = False
 
     def __init__(self, path: Path, columns: Columns, how: Mapping[str, Any]) -> None:
         self.path, self.columns, self.how, self.notes = path, columns, dict(how), list[str]()
-        ids = np.array([str(one) for one in column_of(columns, how["id"], path)])
-        unique, first, codes = np.unique(ids, return_index=True, return_inverse=True)
-        order = np.argsort(first)  # series stand in the order of their first rows
-        self.rank = rank = np.argsort(order)[codes]
-        time = column_of(columns, how["time"], path) if how["time"] else np.arange(len(ids))
-        rows = np.lexsort((np.arange(len(ids)), time, rank))
-        ends = np.cumsum(np.bincount(rank))
-        self.steps = np.split(rows, ends[:-1])
-        self.names: Sequence[str] | None = unique[order].tolist()
-        self.values = np.stack([number_column(column_of(columns, one, path), one) for one in how["channels"]])
+        self.rank, named = coded(column_of(columns, how["id"], path))  # series stand in the order of their first rows
+        self.names: Sequence[str] | None = [str(one) for one in named]
+        keys = [self.rank]
+        if how["time"]:
+            keys.insert(0, _times(column_of(columns, how["time"], path), how["time"]))
+        self.steps = np.split(np.lexsort(keys), np.cumsum(np.bincount(self.rank))[:-1])
+        for name in how["channels"]:
+            column_of(columns, name, path)
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -53,7 +52,7 @@ class SeriesSource:
         Raises:
             UserError: there is none, or it differs within a series.
         """
-        values = column_of(self.columns, name, self.path)
+        values = column_of(self.columns, name, self.path)[:]
         first = values[[rows[0] for rows in self.steps]]
         same = values == first[self.rank]
         if values.dtype.kind == "f":
@@ -66,7 +65,11 @@ class SeriesSource:
 
     def raw(self, rows: Sequence[int]) -> tuple[Any, ...]:
         """Series [C, steps]."""
-        return ([self.values[:, self.steps[row]] for row in rows],)
+        return ([self._series(self.steps[row]) for row in rows],)
+
+    def _series(self, steps: NDArray[Any]) -> NDArray[np.float64]:
+        names = self.how["channels"]
+        return np.stack([number_column(self.columns[name][steps], name, steps) for name in names])
 
     def fit(self, rows: Sequence[int], reading: ReadingSettings) -> tuple[InputForm, ...]:
         """One grid; longer series are cut."""
@@ -81,13 +84,20 @@ class SeriesSource:
         one = fit_grid(
             lambda some: [values[:, :length] for values in self.raw(some)[0]],
             rows,
-            len(self.values),
+            len(self.how["channels"]),
             (length,),
             patch=reading.patch,
             ragged=bool(lengths.min() < length),
             notes=self.notes,
         )
         return (one,)
+
+
+def _times(column: Column, name: str) -> NDArray[Any]:
+    values = column[:]
+    if values.dtype.kind == "O":
+        raise UserError(f"time: column {name!r} holds words, must hold numbers or points in time")
+    return values
 
 
 def hold_series(path: Path, columns: Columns, reading: ReadingSettings, how: Mapping[str, Any] | None) -> SeriesSource:
@@ -97,7 +107,8 @@ def hold_series(path: Path, columns: Columns, reading: ReadingSettings, how: Map
         UserError: a named column is missing, or no column of numbers is left.
     """
     if how is not None:
-        return SeriesSource(path, columns, how)
+        asked = {name: value for name in ("id", "time") if (value := getattr(reading, name))}
+        return SeriesSource(path, columns, {**how, **asked})
     told = {one for one in (reading.label, reading.group, reading.id, reading.time) if one}
     for name in told:
         column_of(columns, name, path)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from randquant.data.mini.spectrogram import GRID, begun, spectrogram, waveform
 from randquant.data.own.media import Media, MediaSource
 from randquant.data.present import reading as reading_file
-from randquant.errors import UserError
+from randquant.errors import UnreadableError, UserError
 from randquant.libraries import library
 from randquant.settings import ReadingSettings
 
@@ -49,7 +49,7 @@ class Recording:
                     f"data: {path} has {rate} values a second, fewer than others: {2 * self.highest} needed"
                 )
             if not np.abs(clip).max(initial=0) > 0:
-                raise UserError(f"data: {path} is silent; {_ADVICE}")
+                raise UnreadableError(f"data: {path} is silent; {_ADVICE}", path)
             shares = spectrogram(clip, rate, self.seconds, self.highest)
             moments = GRID.size[1]
             ends = int(np.ceil(len(begun(clip, rate)) / (rate * self.seconds) * moments))
@@ -68,10 +68,11 @@ def open_sounds(media: Media, reading: ReadingSettings, how: Mapping[str, Any] |
     soundfile: Any = library("soundfile", "audio", "data")
     seconds, rates = [], []
     for name in media.names:
-        with reading_file(media.folder / name, _ADVICE):
-            info = soundfile.info(str(media.folder / name))
+        path = media.folder / name
+        with reading_file(path, _ADVICE):
+            info = soundfile.info(str(path))
             if not info.frames:
-                raise UserError(f"data: {media.folder / name} holds no sound; {_ADVICE}")
+                raise UnreadableError(f"data: {path} holds no sound; {_ADVICE}", path)
         seconds.append(info.frames / info.samplerate)
         rates.append(int(info.samplerate))
     kept = float(reading.length) or round(min(_LONGEST, float(np.percentile(seconds, _PERCENT))), 2)
@@ -87,5 +88,5 @@ def open_sounds(media: Media, reading: ReadingSettings, how: Mapping[str, Any] |
     if told["ragged"]:
         source.notes.append("length: what lies after the end of a shorter recording is masked")
     if media.label:
-        source.notes.append(f"labels: the {len(set(media.columns[media.label]))} folders that recordings stand in")
+        source.notes.append(f"labels: the {len(set(media.columns[media.label][:]))} folders that recordings stand in")
     return source

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
 from randquant.data.own.form import InputForm
+from randquant.data.own.stored import Column, Columns
 from randquant.errors import UserError
 from randquant.settings import ReadingSettings
 
@@ -22,12 +23,14 @@ class Source(Protocol):
         notes: what was inferred, a line each.
         names: a word for each sample; None where their numbers are all there is.
         label: the column that holds labels unless another is named; "" where there is none.
+        decodes: whether samples are decoded from files; others are taken from memory or from files that are mapped.
     """
 
     how: dict[str, Any]
     notes: list[str]
     names: Sequence[str] | None
     label: str
+    decodes: bool
 
     def __len__(self) -> int:
         """Samples."""
@@ -50,7 +53,7 @@ class Source(Protocol):
         ...
 
 
-def column_of(columns: Mapping[str, Values], name: str, where: object) -> Values:
+def column_of(columns: Columns, name: str, where: object) -> Column:
     """The column of this name.
 
     Raises:

@@ -11,15 +11,19 @@ from numpy.typing import NDArray
 
 from randquant.data.own.columns import fit_table, is_text
 from randquant.data.own.form import InputForm
+from randquant.data.own.grids import spaced
+from randquant.data.own.pieces import Pieces, csv_options, size_of, values_of
 from randquant.data.own.source import column_of
-from randquant.data.own.words import fit_words
+from randquant.data.own.stored import Columns, stored
+from randquant.data.own.words import WORDY, fit_words
+from randquant.data.present import check_utf8
 from randquant.data.present import reading as reading_file
-from randquant.errors import UserError
+from randquant.data.root import data_root
+from randquant.errors import UnreadableError
 from randquant.libraries import library
 from randquant.settings import ReadingSettings
 
-Columns = dict[str, NDArray[Any]]
-_DELIMITERS = ",;\t|"
+HELD = 1 << 28  # bytes of a table up to which it is held in memory
 
 
 class TableSource:
@@ -28,10 +32,13 @@ class TableSource:
     Args:
         path: the file.
         columns: all of them, [N] each.
-        how: `inputs`: the names of columns that are numbers or categories; `text`: that of texts, or "".
+        how: `inputs`: the names of columns that are numbers or categories; `text`: that of texts, or ""; `id`: that of
+            names, or "".
         names: a word for each row, or None.
         label: the column that holds labels unless another is named.
     """
+
+    decodes = False
 
     def __init__(
         self,
@@ -49,16 +56,16 @@ class TableSource:
 
     def column(self, name: str) -> NDArray[Any]:
         """A column by its name."""
-        return column_of(self.columns, name, self.path)
+        return column_of(self.columns, name, self.path)[:]
 
     def raw(self, rows: Sequence[int]) -> tuple[Any, ...]:
         """Columns of those rows, and texts."""
         places = np.asarray(rows)
         found: list[Any] = []
         if self.how["inputs"]:
-            found.append({name: self.column(name)[places] for name in self.how["inputs"]})
+            found.append({name: column_of(self.columns, name, self.path)[places] for name in self.how["inputs"]})
         if self.how["text"]:
-            found.append(texts_of(self.column(self.how["text"])[places]))
+            found.append(texts_of(column_of(self.columns, self.how["text"], self.path)[places]))
         return tuple(found)
 
     def fit(self, rows: Sequence[int], reading: ReadingSettings) -> tuple[InputForm, ...]:
@@ -69,7 +76,7 @@ class TableSource:
             self.how["inputs"] = [*table.numbers, *table.categories]
             forms.append(table)
         if self.how["text"]:
-            forms.append(fit_words(self.raw(rows)[-1], reading.length, self.notes))
+            forms.append(fit_words(self.raw(spaced(rows, WORDY))[-1], reading.length, self.notes))
         return tuple(forms)
 
 
@@ -80,7 +87,9 @@ def open_table(path: Path, reading: ReadingSettings, how: Mapping[str, Any] | No
         UserError: the file is broken, or a column that was named is missing.
     """
     columns = read_columns(path)
-    names = None if not reading.id else [str(one) for one in column_of(columns, reading.id, path)]
+    before = "" if how is None else how.get("id", "")  # where this file has no such column, rows have numbers alone
+    named = reading.id or (before if before in columns else "")
+    names = None if not named else [str(one) for one in column_of(columns, named, path)[:]]
     return hold_table(path, columns, names, reading, how)
 
 
@@ -99,7 +108,8 @@ def hold_table(
         column_of(columns, name, path)
     free = [name for name in columns if name not in told]
     text = next((name for name in free if is_text(columns[name])), "")
-    source = TableSource(path, columns, {"inputs": [name for name in free if name != text], "text": text}, names)
+    inputs = [name for name in free if name != text]
+    source = TableSource(path, columns, {"inputs": inputs, "text": text, "id": reading.id}, names)
     source.notes.append(f"table: {len(source):,} rows are samples (--id names the column of series that take several)")
     if text:
         source.notes.append(f"text: column {text!r}, since its cells hold several words each")
@@ -107,44 +117,29 @@ def hold_table(
 
 
 def read_columns(path: Path) -> Columns:
-    """All columns of a file.
+    """All columns of a file: held in memory, or where they are many, written to files once and mapped.
 
     Raises:
         UserError: a line has too many or too few cells, the encoding is not UTF-8, or the file is empty.
     """
-    arrow: Any = library("pyarrow", "tables", "data")
-    with reading_file(path, "mend the file"):
-        if path.suffix == ".parquet":
-            table = library("pyarrow.parquet", "tables", "data").read_table(path)
-        else:
-            csv: Any = library("pyarrow.csv", "tables", "data")
-            with path.open("rb") as file:
-                head = file.readline().decode("utf-8", "replace")
-            if not head.strip():
-                raise UserError(f"data: {path} is empty; it must begin with a line of column names")
-            delimiter = max(_DELIMITERS, key=head.count)
-            table = csv.read_csv(
-                path,
-                parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                convert_options=csv.ConvertOptions(strings_can_be_null=True),
-            )
-        return {name: _values(arrow, table.column(name)) for name in table.column_names}
+    try:
+        with reading_file(path, "mend the file"):
+            return _read_columns(path)
+    except UnreadableError:
+        if path.suffix != ".parquet":
+            check_utf8(path)
+        raise
 
 
-def _values(arrow: Any, column: Any) -> NDArray[Any]:
-    """One column: float64 with NaN, or objects with None."""
-    types = arrow.types
-    kind = column.type
-    if types.is_temporal(kind):
-        seconds = column.cast(arrow.timestamp("ns")) if not types.is_time(kind) else column.cast(arrow.time64("ns"))
-        column = arrow.compute.divide(seconds.cast(arrow.int64()).cast(arrow.float64()), 1e9)
-    elif types.is_boolean(kind):
-        column = column.cast(arrow.int8())
-    elif types.is_null(kind) or types.is_decimal(kind):
-        column = column.cast(arrow.float64())
-    elif not (types.is_floating(kind) or types.is_integer(kind)):
-        return np.array(column.cast(arrow.string()).to_pylist(), dtype=object)
-    return np.asarray(column.cast(arrow.float64(), safe=False).to_numpy(), np.float64)
+def _read_columns(path: Path) -> Columns:
+    if size_of(path) > HELD:
+        return stored(path, data_root() / "columns", lambda: Pieces(path))
+    if path.suffix == ".parquet":
+        table = library("pyarrow.parquet", "tables", "data").read_table(path)
+    else:
+        csv: Any = library("pyarrow.csv", "tables", "data")
+        table = csv.read_csv(path, **csv_options(path))
+    return {name: values_of(table.column(name)) for name in table.column_names}
 
 
 def texts_of(values: NDArray[Any]) -> list[str]:

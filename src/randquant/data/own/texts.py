@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from randquant.data.own.tables import Columns
+from randquant.data.own.stored import Columns
+from randquant.data.present import check_utf8
 from randquant.errors import UserError
 
 _FIELDS = ("text", "sentence", "content", "body")  # of a .jsonl, the first that is there
@@ -32,7 +34,7 @@ def read_lines(path: Path) -> tuple[Columns, str, list[str]]:
         return {TEXT: np.array([line for _, line in numbered], dtype=object)}, TEXT, names
     records = [_record(path, number, line) for number, line in numbered]
     fields = list(dict.fromkeys(name for record in records for name in record))
-    columns: Columns = {}
+    columns: dict[str, NDArray[Any]] = {}
     for name in fields:
         cells = [record.get(name) for record in records]
         if all(one is None or isinstance(one, int | float) for one in cells):
@@ -47,14 +49,8 @@ def read_lines(path: Path) -> tuple[Columns, str, list[str]]:
 
 
 def _decoded(path: Path) -> list[str]:
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        line = content.count(b"\n", 0, problem.start) + 1
-        raise UserError(
-            f"data: {path} is not UTF-8, first in line {line}; convert it, such as by iconv -f latin1 -t utf-8"
-        ) from None
+    check_utf8(path)
+    text = path.read_bytes().decode("utf-8-sig")
     return text.splitlines() if path.suffix != ".jsonl" else text.split("\n")
 
 

@@ -17,6 +17,7 @@ from randquant.spec import Tokens
 
 _LONGEST = 256  # symbols, unless --length says more
 _LARGE, _SMALL = 4096, 1024  # symbols of a vocabulary
+WORDY = 100_000  # texts that a vocabulary is learnt from, of more evenly spaced ones
 _ENOUGH = 200_000  # characters from which the larger one is learnt
 
 
@@ -31,6 +32,11 @@ class TextForm:
 
     spec: Tokens
     vocabulary: str
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The text of every symbol."""
+        return symbols.words_of(_tokenizer(self.vocabulary))
 
     def __call__(self, texts: Sequence[str]) -> Tensor:
         """int64 [B, length], cut and padded."""
