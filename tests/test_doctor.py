@@ -176,7 +176,9 @@ def test_a_broken_file_of_the_catalogue_is_a_finding(
     monkeypatch.setattr(command, "open_data", unopened)
     assert cli.main(["doctor", "files"]) == 2
     out, told = capfd.readouterr()
-    assert "unreadable\t1 file cannot be read: data: index.csv cannot be read (ValueError: no such column)" in out
+    assert (
+        "unreadable\tat least 1 file cannot be read: data: index.csv cannot be read (ValueError: no such column)" in out
+    )
     assert told == "1 finding in what was read\n"
 
 
