@@ -48,7 +48,7 @@ class Words:
         places = np.arange(len(ends))[rows]
         known: dict[bytes, str | None] = {_NONE: None}
         cells = np.empty(len(places), dtype=object)
-        for run in _runs(len(places)):
+        for run in runs(len(places)):
             some = places[run]
             starts = np.where(some > 0, ends[some - 1], 0).tolist()
             for number, (start, end) in enumerate(zip(starts, ends[some].tolist(), strict=True), run.start):
@@ -184,12 +184,13 @@ def coded(column: Column) -> tuple[NDArray[np.int64], list[Any]]:
         return np.argsort(order)[codes], different[order].tolist()
     known: dict[Any, int] = {}
     found = [
-        np.array([known.setdefault(one, len(known)) for one in column[rows]], np.int64) for rows in _runs(len(column))
+        np.array([known.setdefault(one, len(known)) for one in column[rows]], np.int64) for rows in runs(len(column))
     ]
     return np.concatenate([np.empty(0, np.int64), *found]), list(known)
 
 
-def _runs(count: int) -> Iterator[slice]:
+def runs(count: int) -> Iterator[slice]:
+    """Stretches of so many rows, one after another, that are looked at together."""
     yield from (slice(start, start + _CELLS) for start in range(0, count, _CELLS))
 
 
