@@ -86,6 +86,13 @@ def test_one_fault_is_one_finding(change: Callable[[Tensor], None], check: str, 
     assert all(one.option for one in findings)
 
 
+def test_gaps_that_are_masked_are_no_fault_but_where_they_are_most_of_a_sample() -> None:
+    spec = Spec((Grid(3, (40,), (4,), gaps=True),))
+    assert found(with_values(set_((EVERY, EVERY, slice(30, 40)), math.nan)), spec) == []
+    (one,) = found(with_values(set_((7, EVERY, slice(10, 40)), math.nan)), spec)
+    assert (one.check, one.what) == ("values", "1 of 64 samples of train lack more than 50% of their values")
+
+
 def test_what_stands_on_both_sides() -> None:
     train, test = well(), well(seed=1)
     test.inputs[0][5] = train.inputs[0][9]
