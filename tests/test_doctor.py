@@ -86,6 +86,13 @@ def test_one_fault_is_one_finding(change: Callable[[Tensor], None], check: str, 
     assert all(one.option for one in findings)
 
 
+def test_gaps_that_are_masked_are_no_fault_but_where_they_are_most_of_a_sample() -> None:
+    spec = Spec((Grid(3, (40,), (4,), gaps=True),))
+    assert found(with_values(set_((EVERY, EVERY, slice(30, 40)), math.nan)), spec) == []
+    (one,) = found(with_values(set_((7, EVERY, slice(10, 40)), math.nan)), spec)
+    assert (one.check, one.what) == ("values", "1 of 64 samples of train lack more than 50% of their values")
+
+
 def test_what_stands_on_both_sides() -> None:
     train, test = well(), well(seed=1)
     test.inputs[0][5] = train.inputs[0][9]
@@ -176,7 +183,9 @@ def test_a_broken_file_of_the_catalogue_is_a_finding(
     monkeypatch.setattr(command, "open_data", unopened)
     assert cli.main(["doctor", "files"]) == 2
     out, told = capfd.readouterr()
-    assert "unreadable\t1 file cannot be read: data: index.csv cannot be read (ValueError: no such column)" in out
+    assert (
+        "unreadable\tat least 1 file cannot be read: data: index.csv cannot be read (ValueError: no such column)" in out
+    )
     assert told == "1 finding in what was read\n"
 
 
