@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from randquant import cli
-from randquant.data import Batch, Dataset, Items
+from randquant.data import Batch, Dataset, Items, open_data
 from randquant.data.present import reading
 from randquant.doctor import CHECKS, Finding, command, examine
 from randquant.doctor.command import admit
@@ -63,6 +63,8 @@ def test_what_is_well_is_left_in_peace(kind: str) -> None:
     ("change", "check", "words"),
     [
         (set_((3, 1, 2), math.nan), "values", ["1 of 64 samples of train hold NaN"]),
+        (set_((3, EVERY, slice(20, None)), math.nan), "", []),  # it ends there
+        (set_((3, EVERY, slice(20)), math.nan), "values", ["1 of 64 samples of train hold NaN"]),
         (set_((3, 1, 2), math.inf), "values", ["1 of 64 samples of train hold infinities"]),
         (lambda v: v[:, 1].mul_(1e6), "values", ["channel 1 has values up to", "overflow with --precision 16"]),
         (lambda v: v[:, 1].mul_(1e-7), "values", ["channel 1", "vanish with --precision 16"]),
@@ -95,6 +97,13 @@ def test_what_stands_on_both_sides() -> None:
     (one,) = found(well()._replace(groups=halves), test=well(seed=1)._replace(groups=halves + 31))
     assert (one.check, one.what) == ("leakage", "1 group of test stands in train too, such as 31")
     assert found(well()._replace(groups=halves), test=well(seed=1)._replace(groups=halves + 32)) == []
+
+
+def test_samples_of_a_path_are_called_by_their_names(tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("".join(f"line number {row}\n" for row in [*range(40), 7]))
+    findings = examine(admit(open_data(str(tmp_path / "lines.txt")), bins=8, batch=8, samples=50))
+    (one,) = [one for one in findings if one.check == "duplicates"]
+    assert one.what == "1 of 41 samples of train is a copy of others, such as 41 of 8"  # lines count from 1
 
 
 def test_lengths_and_batches() -> None:

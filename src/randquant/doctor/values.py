@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from randquant.doctor.ends import missing_within
 from randquant.doctor.finding import Finding, Patient, channels
+from randquant.spec import Grid
 
 _HALF_MOST = torch.finfo(torch.float16).max
 _HALF_LEAST = torch.finfo(torch.float16).smallest_normal
@@ -18,9 +20,9 @@ _LARGE = 100.0
 
 
 def not_finite(patient: Patient) -> Iterator[Finding]:
-    """NaN and infinities, in every part."""
+    """NaN and infinities, in every part; after the end of a short signal or recording NaN is as it should be."""
     for part, batch in patient.read.items():
-        for place, values in enumerate(batch.inputs):
+        for place, (one, values) in enumerate(zip(patient.dataset.spec.inputs, batch.inputs, strict=True)):
             if not values.is_floating_point() or not len(values):
                 continue
             infinite = values.isinf().flatten(1).any(1)
@@ -32,7 +34,7 @@ def not_finite(patient: Patient) -> Iterator[Finding]:
                     "a training stops at the first of them",
                     "clip them to the largest value that can be measured, or make them NaN",
                 )
-            missing = values.isnan().flatten(1)
+            missing = (missing_within(values) if isinstance(one, Grid) else values.isnan()).flatten(1)
             if bool(missing.any()):
                 yield Finding(
                     "values",
