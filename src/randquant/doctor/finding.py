@@ -54,11 +54,6 @@ class Patient:
             if one.channels and len(self.read["train"].ids):
                 yield place, one, self.read["train"].inputs[place][:, : one.channels]
 
-    def sample(self, number: Tensor | int) -> str:
-        """What a sentence calls the sample of this id: its file or line, or its number."""
-        own = self.dataset.own
-        return str(int(number)) if own is None or own.names is None else own.names[int(number)]
-
     def name(self, place: int) -> str:
         """What a sentence calls an input: nothing where there is one alone."""
         return f"input {place}, " if len(self.dataset.spec.inputs) > 1 else ""
