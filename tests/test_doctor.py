@@ -76,7 +76,7 @@ def test_what_is_well_is_left_in_peace(kind: str) -> None:
         (lambda v: v[:60, 0].mul_(0), "channels", ["channel 0: without a range in more than 50%"]),
         (lambda v: v[1:, 0].mul_(0), "channels", ["channel 0: one value makes up more than 98%"]),
         (lambda v: v[:, 1, 7].add_(90), "outliers", ["channel 1: of 8 bins the fullest holds", "of 3.00 bits"]),
-        (lambda v: v[7].copy_(v[3]), "duplicates", ["1 of 64 samples of train is a copy of others, such as sample 7 of"]),
+        (lambda v: v[7].copy_(v[3]), "duplicates", ["1 of 64 samples of train is a copy of others, such as sample 7"]),
         (lambda v: v[8].copy_(v[3]), "duplicates", ["1 with another label"]),
     ],
 )  # fmt: skip
