@@ -81,7 +81,7 @@ def test_every_command_is_told_how_to_read_a_path(tmp_path: Path, capfd: pytest.
     words = f"pretrain {path} --out {tmp_path}/run {series} --label y --group person --holdout 0.3 --method none {TINY}"
     assert cli.main(words.split()) == 0
     capfd.readouterr()
-    assert cli.main(f"doctor {path} {series} --label y".split()) == 1
+    assert cli.main(f"doctor {path} {series} --label y".split()) == 0  # that series are short is no fault
     assert "24 of 24 samples of train" in capfd.readouterr().err
     assert cli.main(f"preview {path} -o {tmp_path}/alone.html {series} --label y".split()) == 0
     assert cli.main(f"preview {path} -o {tmp_path}/run.html --run {tmp_path}/run".split()) == 0
