@@ -118,6 +118,8 @@ def test_texts_are_quantized_in_their_embeddings(tmp_path: Path, capfd: pytest.C
     assert cli.main(f"pretrain {path} --out {tmp_path}/run {TINY}".split()) == 0
     assert "what rq quantizes are the embeddings" in capfd.readouterr().err
     assert Run.open(tmp_path / "run").config["settings"]["method_details"]["at"] == "embeddings"
+    assert cli.main(f"pretrain {path} --out {tmp_path}/mixed --method emix {TINY}".split()) == 0
+    assert "rq" not in capfd.readouterr().err
 
 
 def test_streamed_samples_train_as_held_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
