@@ -123,7 +123,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "unknown kind": (lines("model.xyz", "x"), "", "is none of .npy"),
     "empty file": (empty_file("a.csv"), "", "is empty"),
     "mixed kinds": (mixed_kinds, "", "mixed kinds: 24 images, 1 sounds"),
-    "mixed channels": (mixed_bands, "", "mixed channels: 00.tif has 5, odd.tif has 7"),
+    "mixed channels": (mixed_bands, "", "mixed channels: 00.tif has 5 and odd.tif has 7"),
     "broken picture": (broken_picture, "", "no/00.png cannot be read"),
     "empty wav": (silent_bytes, "", "00.wav cannot be read (it is empty)"),
     "missing picture": (lost_picture, "", "holds no such file"),

@@ -475,9 +475,13 @@ def test_clipping_bounds_a_step(tmp_path: Path) -> None:
     assert 0 < math.sqrt(moved) <= 1.001e-3
 
 
-def test_a_channel_that_says_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_channel_that_says_nothing(gaps: bool, tmp_path: Path) -> None:
     data = waves()
     data.held("train").inputs[0][:, 1] = 3.5
+    if gaps:
+        data = replace(data, spec=Spec((replace(data.spec.inputs[0], gaps=True),)))
+        data.held("train").inputs[0][0, :2] = math.nan
     with pytest.raises(UserError, match=r"^data: input 0 has the same value in all samples in its channel 1; it says"):
         pretrain(data, out=tmp_path / "run", batch=8)
 

@@ -143,6 +143,17 @@ def test_a_run_is_not_written_over(tmp_path: Path) -> None:
     one_line(caught)
 
 
+@pytest.mark.parametrize("name", ["README.md", "metrics.jsonl", "state-000000005.pt"])
+def test_what_is_not_a_run_s_is_not_written_over(name: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UserError, match=f"^out: .* holds {name} already, which a run would write over; name another"):
+        Run.create(tmp_path, CONFIG)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["notes.txt", name])
+    (tmp_path / name).unlink()
+    assert Run.create(tmp_path, CONFIG).metrics() == []
+
+
 def test_what_is_not_a_run_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"run: .* does not exist") as caught:
         Run.open(tmp_path / "nowhere")

@@ -180,7 +180,7 @@ def test_a_folder_that_is_no_folder_any_more(way: str, tmp_path: Path) -> None:
     away = run.path.rename(tmp_path / "away")
     if way == "a file":
         run.path.touch()
-    with pytest.raises(UserError, match=rf"^out: {run.path} cannot be written \([^\n]*; make room there[^\n]*$"):
+    with pytest.raises(UserError, match=rf"^out: {run.path} cannot be written \([^\n]*; name another folder$"):
         run.save_state({"step": 10, "part": part(10).state_dict()}, 10)
     run.path.unlink(missing_ok=True)
     away.rename(run.path)
@@ -201,7 +201,9 @@ def test_a_disk_that_became_read_only(tmp_path: Path) -> None:
     )
     words = [*mounted, run.path, sys.executable, "-B", "-c", code, run.path]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert done.stdout.startswith(f"out: {run.path} cannot be written (Read-only file system); make room"), done.stderr
+    assert done.stdout.startswith(f"out: {run.path} cannot be written (Read-only file system); name another folder"), (
+        done.stderr
+    )
     assert done.stdout.count("\n") == 1
     assert files(run) == ["state-000000005.pt"]
     assert restored(run) == (5, 5.0)

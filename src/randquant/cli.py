@@ -180,7 +180,9 @@ def _settings(name: str, words: list[str]) -> object:
         option = word.partition("=")[0].replace("_", "-")
         # The parser stops at the first missing value; an option misspelt is the likelier cause, so it is told first.
         if option.startswith("--") and option not in known:
-            near = "".join(f"; did you mean {match}?" for match in difflib.get_close_matches(option, known, n=1))
+            near = "".join(
+                f"; did you mean {match}?" for match in difflib.get_close_matches(option, known, n=1, cutoff=0.7)
+            )
             raise UserError(f"unknown option {option} of {name}{near} {hint}")
     said = io.StringIO()
     try:

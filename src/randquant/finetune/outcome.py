@@ -92,5 +92,6 @@ def prepare(out: Path) -> None:
     for name in ("config.json", "results.jsonl"):
         if (out / name).exists():
             raise UserError(f"out: {out} holds a {name} already; name another folder")
+    Run(out).check_new()
     with files.writing(out):
         out.mkdir(parents=True, exist_ok=True)

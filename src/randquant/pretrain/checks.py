@@ -49,7 +49,7 @@ def check_samples(samples: Samples, spec: Spec, settings: PretrainSettings) -> N
     some = probed(samples)
     _check_inputs(some, spec)
     check_finite(some, gaps=spec.gaps)
-    if isinstance(samples, Batch) and not spec.gaps:  # others are too many; batches are looked at as they come
+    if isinstance(samples, Batch):  # others are too many; batches are looked at as they come
         _check_channels(samples)
 
 
@@ -103,7 +103,10 @@ def _check_channels(samples: Batch) -> None:
     for number, values in enumerate(samples.inputs):
         if values.is_floating_point():
             others = [dim for dim in range(values.ndim) if dim != 1]
-            same = (values.amax(dim=others) == values.amin(dim=others)).nonzero().flatten().tolist()  # channels
+            gaps = values.isnan()
+            most = values.masked_fill(gaps, -torch.inf).amax(dim=others)
+            least = values.masked_fill(gaps, torch.inf).amin(dim=others)
+            same = (most <= least).nonzero().flatten().tolist()  # channels; in one of gaps alone the most is less
             if same:
                 raise UserError(
                     f"data: input {number} has the same value in all samples in its channel {same[0]}"

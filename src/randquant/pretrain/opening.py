@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from randquant import world
-from randquant.data import Dataset, Form, is_path, open_data
+from randquant.data import DATASETS, Dataset, Form, is_path, open_data
 from randquant.data.own.open import BATCH
 from randquant.data.own.samples import digests
 from randquant.data.photographs import SIDE, Photographs, are_photographs, open_photographs
@@ -49,7 +49,7 @@ def fitted(settings: PretrainSettings, dataset: Dataset) -> tuple[PretrainSettin
     """The settings with what follows from the data, and what was inferred in plain words, a line each."""
     asked = settings
     settings = replace(asked, batch=asked.batch or dataset.batch, encoder=asked.encoder.filled())
-    if isinstance(samples := dataset.parts["train"], Photographs):
+    if isinstance(samples := dataset.parts.get("train"), Photographs):
         classes = f" in {len(dataset.classes)} folders" if dataset.classes else ""
         return settings, [
             f"photographs: {len(samples.ids):,}{classes}, cut to squares of {samples.side} pixels (--length sets it)",
@@ -85,6 +85,8 @@ def open_monitor(word: str, dataset: Dataset, settings: PretrainSettings) -> Dat
     """
     name, equals, path = word.partition("=")
     if not equals and not is_path(word):
+        if word not in DATASETS:
+            raise UserError(f"monitors: got {word!r}, must be a data set of the catalogue, or NAME=PATH")
         return open_data(word)
     if dataset.own is None:
         raise UserError(f"monitors: got {word!r}, but {dataset.name} is in the catalogue; name data sets of it")

@@ -22,6 +22,11 @@ from randquant.run import states, weights
 from randquant.run.card import card
 from randquant.run.files import read, replace, replace_json, writing
 
+OURS = (  # what a run writes into its directory, beside config.json
+    *("README.md", "metrics.jsonl", "data.json", "seen.npy", "encoder.json", "encoder.safetensors", "state-*.pt"),
+    *("tensorboard", "wandb"),
+)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -55,10 +60,15 @@ class Run:
         """Refuse a path where no run can be made.
 
         Raises:
-            UserError: a run is there already, or a file.
+            UserError: a run is there already, or a file, or a folder with files of the names that a run gives its own.
         """
         if (self.path / "config.json").exists():
             raise UserError(f"out: {self.path} holds a run already; continue it with --resume, or name another folder")
+        for pattern in OURS:
+            for found in self.path.glob(pattern):
+                raise UserError(
+                    f"out: {self.path} holds {found.name} already, which a run would write over; name another folder"
+                )
         if self.path.is_file():
             raise UserError(f"out: {self.path} cannot be written (it is a file); name another folder")
 

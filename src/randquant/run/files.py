@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pickle
@@ -23,6 +24,7 @@ UNREADABLE = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, EOFError),
     *(pickle.UnpicklingError, zipfile.BadZipFile, zlib.error, SafetensorError),
 )
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def replace(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -78,9 +80,8 @@ def writing(folder: Path) -> Iterator[None]:
         )  # torch's writer raises its own error on it
         if not isinstance(refusal, OSError):
             raise
-        raise UserError(
-            f"out: {folder} cannot be written ({refusal.strerror}); make room there, or name another folder"
-        ) from error
+        advice = "make room there, or name" if refusal.errno in _FULL else "name"
+        raise UserError(f"out: {folder} cannot be written ({refusal.strerror}); {advice} another folder") from error
 
 
 def flush_folder(folder: Path) -> None:
