@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, tee
 from typing import Any, NamedTuple
 
 import torch
@@ -77,12 +77,14 @@ def feed(
             yield held.take(place.rows), Draws(seed, place.epoch, place.ids, place.part)
         return
     reader = Cutter(samples, cut) if cut is not None and isinstance(samples, Photographs) else Reader(samples)
-    order = _Endless(samples.ids, seed, batch, first, isinstance(reader, Cutter))
+    places = _places(samples.ids, seed, batch, first)
     if workers and isinstance(reader, Reader) and _is_mapped(samples):
-        reading = _read_ahead(reader, iter(order), workers)
+        places, ahead = tee(places)  # the order of many samples is found once
+        reading = _read_ahead(reader, (one.rows for one in ahead), workers)
     else:
+        order = _Endless(samples.ids, seed, batch, first, isinstance(reader, Cutter))
         reading = _read_by_processes(reader, order, workers, device)
-    for place in _places(samples.ids, seed, batch, first):
+    for place in places:
         with world.agreement(device):
             moved = _next(reading).to(device)
             check_finite(moved, gaps=gaps)
