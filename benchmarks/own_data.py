@@ -146,8 +146,9 @@ def large_table(folder: Path, sizes: Sizes) -> Path:
 def page(rows: list[Row], sizes: Sizes, options: Options, files: list[str]) -> str:
     """All that a run has to say."""
     size, csv = files
+    threads = "" if options.threads == Options.threads else f" --threads {options.threads}"
     return _PAGE.format(
-        command=f"python benchmarks/own_data.py {'--quick' if options.quick else _SAVED}",
+        command=f"python benchmarks/own_data.py {'--quick' if options.quick else _SAVED}{threads}",
         machine=machine(options.threads),
         table=table_of(rows, judged=not options.quick),
         size=size,

@@ -252,6 +252,17 @@ def test_doctor_lists_files_that_cannot_be_read(name: str, tmp_path: Path, capfd
     assert "23 of 23 samples of train" in said
 
 
+def test_doctor_names_some_of_many_files_that_cannot_be_read(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = paths.sounds(tmp_path)
+    for row in range(12):
+        (folder / f"{row:02}.wav").write_bytes(b"")
+    assert cli.main(["doctor", str(folder)]) == 2
+    out, said = capfd.readouterr()
+    assert "at least 10 files cannot be read: " in out
+    assert "; and 7 more" in out
+    assert said == "1 finding in what was read\n"
+
+
 def test_an_output_that_exists_is_not_written_over(
     runs: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from randquant import cli
-from randquant.data import Batch, Dataset, Items
+from randquant.data import Batch, Dataset, Items, open_data
 from randquant.data.present import reading
 from randquant.doctor import CHECKS, Finding, command, examine
 from randquant.doctor.command import admit
@@ -63,6 +63,7 @@ def test_what_is_well_is_left_in_peace(kind: str) -> None:
     ("change", "check", "words"),
     [
         (set_((3, 1, 2), math.nan), "values", ["1 of 64 samples of train hold NaN"]),
+        (set_((3, EVERY, slice(20)), math.nan), "values", ["1 of 64 samples of train hold NaN"]),
         (set_((3, 1, 2), math.inf), "values", ["1 of 64 samples of train hold infinities"]),
         (lambda v: v[:, 1].mul_(1e6), "values", ["channel 1 has values up to", "overflow with --precision 16"]),
         (lambda v: v[:, 1].mul_(1e-7), "values", ["channel 1", "vanish with --precision 16"]),
@@ -74,7 +75,7 @@ def test_what_is_well_is_left_in_peace(kind: str) -> None:
         (lambda v: v[:60, 0].mul_(0), "channels", ["channel 0: without a range in more than 50%"]),
         (lambda v: v[1:, 0].mul_(0), "channels", ["channel 0: one value makes up more than 98%"]),
         (lambda v: v[:, 1, 7].add_(90), "outliers", ["channel 1: of 8 bins the fullest holds", "of 3.00 bits"]),
-        (lambda v: v[7].copy_(v[3]), "duplicates", ["1 of 64 samples of train is a copy of others, such as 7 of 3"]),
+        (lambda v: v[7].copy_(v[3]), "duplicates", ["1 of 64 samples of train is a copy of others, such as sample 7"]),
         (lambda v: v[8].copy_(v[3]), "duplicates", ["1 with another label"]),
     ],
 )  # fmt: skip
@@ -86,15 +87,29 @@ def test_one_fault_is_one_finding(change: Callable[[Tensor], None], check: str, 
     assert all(one.option for one in findings)
 
 
+def test_gaps_that_are_masked_are_no_fault_but_where_they_are_most_of_a_sample() -> None:
+    spec = Spec((Grid(3, (40,), (4,), gaps=True),))
+    assert found(with_values(set_((EVERY, EVERY, slice(30, 40)), math.nan)), spec) == []
+    (one,) = found(with_values(set_((7, EVERY, slice(10, 40)), math.nan)), spec)
+    assert (one.check, one.what) == ("values", "1 of 64 samples of train lack more than 50% of their values")
+
+
 def test_what_stands_on_both_sides() -> None:
     train, test = well(), well(seed=1)
     test.inputs[0][5] = train.inputs[0][9]
     (one,) = found(train, test=test)
-    assert (one.check, one.what) == ("leakage", "1 of 64 samples of test stand in train too, such as 1005")
+    assert (one.check, one.what) == ("leakage", "1 of 64 samples of test stand in train too, such as sample 1005")
     halves = torch.arange(64) // 2
     (one,) = found(well()._replace(groups=halves), test=well(seed=1)._replace(groups=halves + 31))
     assert (one.check, one.what) == ("leakage", "1 group of test stands in train too, such as 31")
     assert found(well()._replace(groups=halves), test=well(seed=1)._replace(groups=halves + 32)) == []
+
+
+def test_samples_of_a_path_are_called_by_their_names(tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_text("".join(f"line number {row}\n" for row in [*range(40), 7]))
+    findings = examine(admit(open_data(str(tmp_path / "lines.txt")), bins=8, batch=8, samples=50))
+    (one,) = [one for one in findings if one.check == "duplicates"]
+    assert one.what.endswith("is a copy of others, such as sample 41 of sample 8")  # lines count from 1
 
 
 def test_lengths_and_batches() -> None:
@@ -176,7 +191,9 @@ def test_a_broken_file_of_the_catalogue_is_a_finding(
     monkeypatch.setattr(command, "open_data", unopened)
     assert cli.main(["doctor", "files"]) == 2
     out, told = capfd.readouterr()
-    assert "unreadable\t1 file cannot be read: data: index.csv cannot be read (ValueError: no such column)" in out
+    assert (
+        "unreadable\tat least 1 file cannot be read: data: index.csv cannot be read (ValueError: no such column)" in out
+    )
     assert told == "1 finding in what was read\n"
 
 

@@ -16,7 +16,7 @@ import torch
 
 import paths
 from randquant.data import Batch, open_data
-from randquant.data.own import pieces, samples, tables
+from randquant.data.own import pieces, samples, tables, texts
 from randquant.data.own.stored import Stored, Words
 from randquant.errors import UserError
 
@@ -28,6 +28,8 @@ def large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Path]
     def begin() -> Path:
         monkeypatch.setenv("RANDQUANT_DATA", str(tmp_path / "root"))
         monkeypatch.setattr(tables, "HELD", -1)
+        monkeypatch.setattr(texts, "HELD", -1)
+        monkeypatch.setattr(texts, "_ROWS", 7)
         monkeypatch.setattr(pieces, "_BLOCK", 400)
         monkeypatch.setattr(pieces, "_ROWS", 7)
         return tmp_path / "root" / "columns"
@@ -50,6 +52,8 @@ CASES: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
     "series": (paths.long, {"id": "series", "time": "when", "label": "y", "group": "person"}),
     "parquet": (as_parquet(paths.people), {"label": "y"}),
     "series in parquet": (as_parquet(paths.long), {"id": "series", "time": "when"}),
+    "texts": (paths.texts, {"holdout": 0.3}),
+    "records": (paths.records, {"label": "y", "holdout": 0.3}),
     "captions": (paths.captioned, {"label": "y"}),
 }
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import paths
 from randquant.data import Batch, Dataset, Form, open_data
@@ -118,6 +119,8 @@ def test_values_labels_and_names_stay_with_their_rows(tmp_path: Path) -> None:
 
     lines = open_data(str(paths.texts(tmp_path)))
     assert own(lines).names[4:6] == ["5", "7"]  # line 6 is empty
+    spoken = "".join(lines.words[one] for one in lines.held("train").inputs[0][4] if one != 0)
+    assert spoken.strip() == "the film number 4 was bad"
 
 
 def test_a_table_knows_categories_empty_cells_and_new_words(tmp_path: Path) -> None:
@@ -185,6 +188,35 @@ def test_points_in_time_are_seconds(tmp_path: Path) -> None:
     assert np.diff(columns["day"][:]).tolist() == [86_400] * 23
     assert np.diff(columns["long_ago"][:]).tolist() == [1] * 23
     assert columns["clock"][0] == 8 * 3600 + 60
+
+
+def test_what_shows_through_a_picture_is_white(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 8, 8, 4), np.uint8)  # what hides under the transparent half is black
+    pixels[:, :, 4:] = np.array([[[255, 0, 0, 255]]])
+    for row, one in enumerate(pixels):
+        one[row, 4:, 1] = 200
+        Image.fromarray(one).save(tmp_path / f"{row}.png")
+    dataset = open_data(str(tmp_path))
+    assert "transparent places of pictures are taken as white" in own(dataset).notes
+    form = own(dataset).form.inputs[0]
+    shift, scale = (torch.tensor(one)[:, None, None] for one in (form.mean, form.spread))
+    back = dataset.held("train").inputs[0] * scale + shift
+    assert back[:, :, :, :4].sub(255).abs().max() < 1e-2
+    assert back[0, :, 1, 5].tolist() == pytest.approx([255, 0, 0], abs=1e-2)
+
+
+@pytest.mark.parametrize(("name", "cells", "told"), [
+    ("Caption", "bear {row}", "captions: column 'Caption', by its name"),
+    ("said", "this is bear {row}", "captions: column 'said', since its cells hold several words each"),
+    ("species", "bear {row}", ""),
+])  # fmt: skip
+def test_captions_are_known_by_name_or_by_their_words(name: str, cells: str, told: str, tmp_path: Path) -> None:
+    folder = paths.sounds(tmp_path)
+    lines = [f"{row:02}.wav,{cells.format(row=row)}" for row in range(paths.COUNT)]
+    (folder / "about.csv").write_text("\n".join([f"file,{name}", *lines]) + "\n")
+    dataset = open_data(str(folder))
+    assert [note for note in own(dataset).notes if note.startswith("captions")] == [told] * bool(told)
+    assert len(dataset.spec.inputs) == 1 + bool(told)
 
 
 def test_patches_by_rule_and_by_will() -> None:

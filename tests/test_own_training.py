@@ -95,8 +95,9 @@ def test_every_command_is_told_how_to_read_a_path(tmp_path: Path, capfd: pytest.
         assert cli.main(f"embed {tmp_path}/array {tmp_path}/{name}.npy -o {tmp_path}/{name}-f.npy {axis}".split()) == 0
     assert np.array_equal(np.load(tmp_path / "first-f.npy"), np.load(tmp_path / "last-f.npy"))
     capfd.readouterr()
-    assert cli.main(["doctor", "digits", "--label", "y"]) == 2
-    assert "label: digits is in the catalogue" in capfd.readouterr().err
+    for words in ("doctor digits", f"preview digits -o {tmp_path}/digits.html", "probe raw digits"):
+        assert cli.main([*words.split(), "--label", "y"]) == 2
+        assert "label: digits is in the catalogue" in capfd.readouterr().err
 
 
 def test_labelled_sets_beside_the_unlabelled_one(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -117,6 +118,8 @@ def test_texts_are_quantized_in_their_embeddings(tmp_path: Path, capfd: pytest.C
     assert cli.main(f"pretrain {path} --out {tmp_path}/run {TINY}".split()) == 0
     assert "what rq quantizes are the embeddings" in capfd.readouterr().err
     assert Run.open(tmp_path / "run").config["settings"]["method_details"]["at"] == "embeddings"
+    assert cli.main(f"pretrain {path} --out {tmp_path}/mixed --method emix {TINY}".split()) == 0
+    assert "rq" not in capfd.readouterr().err
 
 
 def test_streamed_samples_train_as_held_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import paths
 from browser import in_browser, needs_browser
 from randquant import cli
 from randquant.data import Batch, Dataset
@@ -41,6 +42,29 @@ def run_in(folder: Path, kind: str, steps: int = 3) -> Run:
         run.log({"step": step, **dict.fromkeys(METRICS, 1 / step)})
     run.save_encoder(make_encoder(SPECS[kind], SMALL, 0))
     return run
+
+
+def test_samples_of_ones_own_are_called_as_their_owner_does(tmp_path: Path) -> None:
+    from randquant.data import open_data
+
+    people = open_data(str(paths.people(tmp_path)), label="y", group="person")
+    words = tiles(people, people.held("train")).words
+    rows = (tmp_path / "people.csv").read_text().splitlines()
+    for row in (0, 3):  # in the fourth a cell is empty
+        _, age, income, city, *_ = rows[1 + row].split(",")
+        shown = [f"age {float(age):.4g}", f"income {float(income):.4g}" if income else "income missing", f"city {city}"]
+        assert words[row] == ", ".join(shown)
+    assert people.called(3) == "sample 3"
+    assert people.title == "people.csv"
+    series = open_data(str(paths.long(tmp_path)), id="series", time="when", label="y", group="person")
+    assert series.called(3) == "s3"
+    pictures = tiles(series, series.held("train")).pictures
+    assert pictures is not None
+    ends = [int((picture < 1).any(axis=(0, 2)).nonzero()[0].max()) for picture in pictures]
+    assert ends[0] < 24  # 10 of 32 steps
+    assert ends[-1] == 71
+    texts = open_data(str(paths.texts(tmp_path)))
+    assert tiles(texts, texts.held("train")).words[1].strip() == "the film number 1 was good"
 
 
 def settings(run: Run, **changed: object) -> ViewSettings:

@@ -5,6 +5,7 @@ from randquant.data.catalogue import DATASETS, is_path, open_data
 from randquant.data.entry import Entry, Source
 from randquant.data.items import Items
 from randquant.data.own import Form, Own, open_path
+from randquant.data.root import data_root
 
 __all__ = [
     "Batch",
@@ -17,6 +18,7 @@ __all__ = [
     "Samples",
     "Source",
     "DATASETS",
+    "data_root",
     "is_path",
     "open_data",
     "open_path",

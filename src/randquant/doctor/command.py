@@ -41,7 +41,7 @@ def doctor(settings: DoctorSettings) -> int:
         UserError: the data set is not there, or nothing of it can be read.
     """
     dataset, unread = opened(settings)
-    findings = list(unreadable.files(unread))
+    findings = list(unreadable.files(unread, all_of_them=dataset is not None))
     read: Mapping[str, Batch] = {}
     if dataset is not None:
         patient = admit(dataset, bins=settings.bins, batch=settings.batch or dataset.batch, samples=settings.samples)

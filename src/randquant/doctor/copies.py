@@ -21,7 +21,7 @@ def duplicates(patient: Patient) -> Iterator[Finding]:
     verb = "is a copy" if len(copies) == 1 else "are copies"
     what = (
         f"{len(copies):,} of {len(batch.ids):,} samples of train {verb} of others, "
-        f"such as {int(batch.ids[row])} of {int(batch.ids[earlier])}"
+        f"such as {patient.dataset.called(int(batch.ids[row]))} of {patient.dataset.called(int(batch.ids[earlier]))}"
     )
     if batch.target is not None:
         disagree = sum(not bool((batch.target[a] == batch.target[b]).all()) for a, b in copies)
@@ -46,7 +46,7 @@ def leakage(patient: Patient) -> Iterator[Finding]:
             yield Finding(
                 "leakage",
                 f"{len(known):,} of {len(batch.ids):,} samples of {part} stand in train too, "
-                f"such as {int(batch.ids[known[0]])}",
+                f"such as {patient.dataset.called(int(batch.ids[known[0]]))}",
                 f"a score on {part} measures in part what was learnt by heart",
                 f"take them out of {part}",
             )

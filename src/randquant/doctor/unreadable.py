@@ -17,10 +17,11 @@ def unreadable(patient: Patient) -> Iterator[Finding]:
             yield _finding(f"{len(told):,} of {asked:,} samples of {part} cannot be read", told)
 
 
-def files(told: Sequence[str]) -> Iterator[Finding]:
-    """Files that were passed over when the data set was opened."""
+def files(told: Sequence[str], *, all_of_them: bool) -> Iterator[Finding]:
+    """Files that were passed over when the data set was opened, or that kept it from being opened."""
     if told:
-        yield _finding(f"{len(told):,} file{'s' if len(told) > 1 else ''} cannot be read", told)
+        least = "" if all_of_them else "at least "
+        yield _finding(f"{least}{len(told):,} file{'s' if len(told) > 1 else ''} cannot be read", told)
 
 
 def _finding(what: str, told: Sequence[str]) -> Finding:

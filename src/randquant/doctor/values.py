@@ -15,10 +15,11 @@ _BRAIN = torch.finfo(torch.bfloat16).eps
 _SINGLE = torch.finfo(torch.float32).eps
 _STEPS = 16  # a range of fewer steps of a type is not held by it
 _LARGE = 100.0
+_MOSTLY = 0.5  # of a sample
 
 
 def not_finite(patient: Patient) -> Iterator[Finding]:
-    """NaN and infinities, in every part."""
+    """NaN and infinities, in every part; where gaps are masked, samples that are mostly gaps."""
     for part, batch in patient.read.items():
         for place, values in enumerate(batch.inputs):
             if not values.is_floating_point() or not len(values):
@@ -33,7 +34,17 @@ def not_finite(patient: Patient) -> Iterator[Finding]:
                     "clip them to the largest value that can be measured, or make them NaN",
                 )
             missing = values.isnan().flatten(1)
-            if bool(missing.any()):
+            mostly = missing.double().mean(1) > _MOSTLY
+            if patient.dataset.spec.inputs[place].gaps:  # the end of a short series, an empty cell
+                if bool(mostly.any()):
+                    yield Finding(
+                        "values",
+                        f"{patient.name(place)}{int(mostly.sum()):,} of {len(values):,} samples of {part} lack more "
+                        f"than {_MOSTLY:.0%} of their values",
+                        "what is missing is masked, so that these samples say little",
+                        "leave them out, or give a smaller --length",
+                    )
+            elif bool(missing.any()):
                 yield Finding(
                     "values",
                     f"{patient.name(place)}{int(missing.any(1).sum()):,} of {len(values):,} samples of {part} hold "

@@ -72,7 +72,8 @@ def fitted(settings: PretrainSettings, dataset: Dataset) -> tuple[PretrainSettin
         notes.append(f"encoder: width {sizes.width}{width}, {sizes.depth} blocks{depth}{why}")
     if settings.method_details.at == "input" and not any(one.channels for one in dataset.spec.inputs):
         settings = replace(settings, method_details=replace(settings.method_details, at="embeddings"))
-        notes.append("method: what rq quantizes are the embeddings, since symbols have no values (--at)")
+        if "rq" in settings.method.split("+"):
+            notes.append("method: what rq quantizes are the embeddings, since symbols have no values (--at)")
     return settings, notes
 
 

@@ -57,7 +57,9 @@ def probe(settings: ProbeSettings) -> list[dict[str, Any]]:
 def _probe_named(settings: ProbeSettings, task: str) -> list[dict[str, Any]]:
     """Probe a task of the catalogue."""
     lines = []
-    dataset = open_data(task, faithful=settings.dabs_faithful)
+    paths = any(is_path(one) for one in settings.task)  # which the reading is then meant for
+    choices = {} if paths else settings.reading.choices()
+    dataset = open_data(task, faithful=settings.dabs_faithful, **choices)
     asked = {"run": settings.run, "task": task, "seed": settings.seed, "draws": settings.draws}
     asked |= {"protocol": settings.protocol, "faithful": settings.dabs_faithful}
     for method, seed, encoder in named_encoders(settings, dataset):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -196,7 +197,11 @@ def _few_labels(run: Run, method: str, settings: ViewSettings) -> list[tuple[str
         return []
     found = [table for table in tables(read(path)) if table.columns and any(row.method == method for row in table.rows)]
     return [
-        (table.task, {row.method: row.look for row in table.rows}, few_label_curves(table, f"few-{place}"))
+        (
+            table.task.rpartition(os.sep)[2],
+            {row.method: row.look for row in table.rows},
+            few_label_curves(table, f"few-{place}"),
+        )
         for place, table in enumerate(found)
     ]
 

@@ -27,6 +27,7 @@ from randquant.data.batch import Dataset
 from randquant.data.entry import Entry, Package
 from randquant.data.items import Items
 from randquant.data.mini.symbols import PADDING, learnt, symbols, words_of
+from randquant.data.opaque import on_white
 from randquant.data.present import folder_of, reading
 from randquant.errors import UserError
 from randquant.quantize.draw import Draws
@@ -63,9 +64,7 @@ def drawing(path: Path) -> Tensor:
         UserError: the file is broken.
     """
     with reading(path), Image.open(path) as image:
-        drawn = image.convert("RGBA")
-        white = Image.new("RGBA", drawn.size, "white")
-        small = Image.alpha_composite(white, drawn).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
+        small = on_white(image).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
     return torch.from_numpy(np.asarray(small).copy()).permute(2, 0, 1).contiguous()
 
 

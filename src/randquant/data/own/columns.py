@@ -12,12 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from randquant.data.own.stored import Column, Columns
+from randquant.data.own.grids import spaced
+from randquant.data.own.stored import Column, Columns, runs
 from randquant.errors import UserError
 from randquant.spec import Table
 
 _WORDS = 63  # of a category; rarer ones share a code with those that were never seen
 _MANY = 20  # rows
+_FIRST = 10_000  # rows that are looked at before all are
+_LOOKED = 1 << 24  # values that are looked at for scale and ranges, of larger tables evenly spaced rows
 _TEXT = 3.0  # words a cell, from which on a column holds texts
 
 
@@ -87,7 +90,7 @@ def fit_table(columns: Columns, rows: Sequence[int], names: Sequence[str], notes
     """
     numbers: dict[str, tuple[float, float, float, float]] = {}
     words: dict[str, tuple[str, ...]] = {}
-    left_out, empty, places = [], 0, np.asarray(rows)
+    left_out, places = [], np.asarray(spaced(rows, max(64, _LOOKED // len(names))))
     for name in names:
         seen = columns[name][places]
         if seen.dtype.kind == "O":
@@ -104,25 +107,24 @@ def fit_table(columns: Columns, rows: Sequence[int], names: Sequence[str], notes
         held = values[~np.isnan(values)]
         if not len(held) or (held == held[0]).all():
             left_out.append(f"{name} ({'empty' if not len(held) else 'the same throughout'})")
-        elif _counts_rows(columns[name][:]):
+        elif _counts_rows(columns[name]):
             left_out.append(f"{name} (it numbers the rows)")
         else:
-            empty += len(held) < len(values)
             numbers[name] = held.mean(), held.std(), held.min(), held.max()
     if not numbers and not words:
         raise UserError(f"data: no column is left to learn from; left out: {', '.join(left_out) or 'none'}")
-    gaps = any(np.isnan(number_column(columns[name][:], name)).any() for name in numbers)
+    lacking = [name for name in numbers if _has_gaps(columns[name], name)]
     notes.append(f"columns: {len(numbers)} numbers and {len(words)} categories, a token each")
     if left_out:
         notes.append(f"left out: {', '.join(left_out)}")
-    if gaps:
-        notes.append(f"missing: {empty} columns have empty cells, which are masked")
-    notes.append(f"scale: each number is brought to mean 0 and spread 1, as measured on {len(rows):,} rows")
+    if lacking:
+        notes.append(f"missing: {len(lacking)} columns have empty cells, which are masked")
+    notes.append(f"scale: each number is brought to mean 0 and spread 1, as measured on {len(places):,} rows")
     limits = [
         tuple(float(np.float32((end - mean) / spread)) for end in (low, high))
         for mean, spread, low, high in numbers.values()
     ]
-    table = Table(len(numbers), tuple(len(one) + 1 for one in words.values()), limits, gaps)  # type: ignore[arg-type]
+    table = Table(len(numbers), tuple(len(one) + 1 for one in words.values()), limits, bool(lacking))  # type: ignore[arg-type]
     mean, spread = (tuple(float(one[place]) for one in numbers.values()) for place in range(2))
     return TableForm(table, tuple(numbers), mean, spread, tuple(words), tuple(words.values()))
 
@@ -134,7 +136,7 @@ def is_text(values: Column) -> bool:
     return bool(cells) and many and float(np.mean([len(cell.split()) for cell in cells])) >= _TEXT
 
 
-def number_column(values: NDArray[Any], name: str, rows: NDArray[Any] | None = None) -> NDArray[np.float64]:
+def number_column(values: NDArray[Any], name: str, rows: NDArray[Any] | range | None = None) -> NDArray[np.float64]:
     """float64 [N], NaN where a cell is empty.
 
     Args:
@@ -155,8 +157,22 @@ def number_column(values: NDArray[Any], name: str, rows: NDArray[Any] | None = N
     return numbers
 
 
-def _counts_rows(values: NDArray[np.float64]) -> bool:
+def _has_gaps(column: Column, name: str) -> bool:
+    """Whether a cell is empty.
+
+    Raises:
+        UserError: one is infinite.
+    """
+    found = [np.isnan(number_column(column[run], name, range(run.start, run.stop))).any() for run in runs(len(column))]
+    return any(found)
+
+
+def _counts_rows(column: Column) -> bool:
     """Whether they number all rows: 1, 2, 3, … from any first one on, or in many rows whole numbers that only rise."""
+    return _rises(column[:_FIRST]) and (len(column) <= _FIRST or _rises(column[:]))
+
+
+def _rises(values: NDArray[np.float64]) -> bool:
     steps = np.diff(values)
     rising = len(values) >= _MANY and bool((steps > 0).all()) and bool((values % 1 == 0).all())
     return len(values) > 2 and (rising or bool((steps == 1).all()))

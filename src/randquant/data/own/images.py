@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from randquant.data.opaque import on_white
 from randquant.data.own.media import Media, MediaSource
 from randquant.data.present import reading as reading_file
 from randquant.errors import UnreadableError, UserError
@@ -52,7 +53,7 @@ class Picture:
             with Image.open(path) as image:
                 if self.channels == 1 and image.mode in ("I", "F", "I;16", "I;16B", "I;16L"):
                     return _resized(Image.fromarray(np.asarray(image, np.float32)), self.size)[None]
-                values = _resized(image.convert("L" if self.channels == 1 else "RGB"), self.size)
+                values = _resized(on_white(image).convert("L" if self.channels == 1 else "RGB"), self.size)
         return values[None] if values.ndim == 2 else values.transpose(2, 0, 1)
 
 
@@ -66,22 +67,20 @@ def open_images(media: Media, reading: ReadingSettings, how: Mapping[str, Any] |
         return MediaSource(media, how, Picture(how["channels"], tuple(how["size"])))
     looked = media.names[:: max(1, len(media.names) // _LOOKED)]
     faces = [_face(media.folder / name) for name in looked]
-    counts = Counter(channels for _, channels in faces)
+    counts = Counter(face.channels for face in faces)
     if len(counts) > 1 and not set(counts) <= {1, 3}:
-        few, many = (next(i for i, face in enumerate(faces) if face[1] == one) for one in (min(counts), max(counts)))
-        raise UserError(
-            f"data: pictures of mixed channels: {looked[few]} has {faces[few][1]}, {looked[many]} has {faces[many][1]}"
-        )
+        few, many = ([face.channels for face in faces].index(one) for one in (min(counts), max(counts)))
+        told = " and ".join(f"{looked[one]} has {faces[one].channels}" for one in (few, many))
+        raise UserError(f"data: pictures of mixed channels: {told}; give a folder of one kind")
     channels = max(counts)
-    sizes = Counter(size for size, _ in faces)
+    sizes = Counter(face.size for face in faces)
     size, why = _size(sizes, reading.length)
-    told = {"channels": channels, "size": list(size), "text": media.text, "ragged": False}
-    source = MediaSource(media, told, Picture(channels, size))
+    how = {"channels": channels, "size": list(size), "text": media.text, "ragged": False}
+    source = MediaSource(media, how, Picture(channels, size))
     source.notes.append(f"pictures: {len(media.names):,} of {channels} channels, {size[0]}x{size[1]} ({why})")
-    if media.label:
-        source.notes.append(f"labels: the {len(set(media.columns[media.label][:]))} folders that pictures stand in")
-    if media.text:
-        source.notes.append(f"captions: column {media.text!r}, since its cells hold several words each")
+    if any(face.clear for face in faces):
+        source.notes.append("transparent places of pictures are taken as white")
+    source.notes.extend(media.notes("pictures"))
     return source
 
 
@@ -99,14 +98,22 @@ def _size(sizes: Counter[tuple[int, int]], length: int) -> tuple[tuple[int, int]
     return (side, side), f"squashed, since they have {span}; --length sets the side"
 
 
-def _face(path: Path) -> tuple[tuple[int, int], int]:
-    """Height, width and channels of a file, without its pixels where that is possible."""
+class Face(NamedTuple):
+    """What a file says of its picture: height and width, channels, and whether it may have transparent places."""
+
+    size: tuple[int, int]
+    channels: int
+    clear: bool
+
+
+def _face(path: Path) -> Face:
+    """The face of a file, without its pixels where that is possible."""
     with reading_file(path, _ADVICE):
         if path.suffix.lower() in (".tif", ".tiff"):
             found = _tiff(path)
-            return (found.shape[1], found.shape[2]), len(found)
+            return Face((found.shape[1], found.shape[2]), len(found), clear=False)
         with Image.open(path) as image:
-            return (image.height, image.width), 1 if image.mode in _GREY else 3
+            return Face((image.height, image.width), 1 if image.mode in _GREY else 3, image.has_transparency_data)
 
 
 def _tiff(path: Path) -> NDArray[Any]:

@@ -25,6 +25,7 @@ from randquant.settings import ReadingSettings
 
 FOLDER = "folder"  # the column that holds the name of the folder a file stands in
 _TABLES = (".csv", ".tsv", ".parquet")
+_CAPTIONS = ("caption", "captions", "text", "transcript", "description")  # a column of such a name holds them
 
 
 class Media(NamedTuple):
@@ -43,6 +44,17 @@ class Media(NamedTuple):
     columns: Columns
     text: str
     label: str
+
+    def notes(self, files: str) -> list[str]:
+        """What was found to be labels and captions, a line each; `files` is the word for them."""
+        notes = []
+        if self.label:
+            notes.append(f"labels: the {len(set(self.columns[self.label][:]))} folders that {files} stand in")
+        if self.text:
+            named = self.text.lower() in _CAPTIONS
+            why = "by its name" if named else "since its cells hold several words each"
+            notes.append(f"captions: column {self.text!r}, {why}")
+        return notes
 
 
 class MediaSource:
@@ -135,7 +147,9 @@ def find_media(
             f"data: {tables[0]} names {missing[0]!r} in its column {best!r}, but {folder} holds no such file"
         )
     told = {best, reading.label, reading.group}
-    text = next((name for name, values in columns.items() if name not in told and is_text(values)), "")
+    words = {name: values for name, values in columns.items() if name not in told and values.dtype.kind == "O"}
+    named = (name for name in words if name.lower() in _CAPTIONS)
+    text = next(named, "") or next((name for name, values in words.items() if is_text(values)), "")
     return _without(skipped, Media(folder, [known[one] for one in columns[best][:].tolist()], columns, text, ""))
 
 

@@ -24,7 +24,7 @@ from randquant.data.own.series import hold_series
 from randquant.data.own.source import Source
 from randquant.data.own.stored import Columns, coded
 from randquant.data.own.tables import TableSource, open_table, read_columns
-from randquant.data.own.texts import TEXT, read_lines
+from randquant.data.own.texts import LINE, TEXT, read_lines
 from randquant.data.own.words import TextForm
 from randquant.data.present import check_utf8
 from randquant.errors import UserError
@@ -241,12 +241,12 @@ def _texts(
     path: Path,
     columns: Columns,
     text: str,
-    names: list[str],
+    names: Sequence[str],
     how: Mapping[str, Any] | None,
     label: str = "",
 ) -> tuple[str, Source]:
     source = TableSource(path, columns, {"inputs": [], "text": text if how is None else how["text"]}, names, label)
-    beside = ", ".join(name for name in columns if name != text)
+    beside = ", ".join(name for name in columns if name not in (text, LINE))
     source.notes.append(f"texts: {len(names):,}{f', with {beside} beside them' if beside else ''}")
     return "texts", source
 

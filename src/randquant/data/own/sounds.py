@@ -87,6 +87,5 @@ def open_sounds(media: Media, reading: ReadingSettings, how: Mapping[str, Any] |
     )
     if told["ragged"]:
         source.notes.append("length: what lies after the end of a shorter recording is masked")
-    if media.label:
-        source.notes.append(f"labels: the {len(set(media.columns[media.label][:]))} folders that recordings stand in")
+    source.notes.extend(media.notes("recordings"))
     return source

@@ -14,12 +14,11 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from randquant.data.own.pieces import Pieces
 from randquant.errors import UserError
 from randquant.terminal import remark
 
@@ -49,7 +48,7 @@ class Words:
         places = np.arange(len(ends))[rows]
         known: dict[bytes, str | None] = {_NONE: None}
         cells = np.empty(len(places), dtype=object)
-        for run in _runs(len(places)):
+        for run in runs(len(places)):
             some = places[run]
             starts = np.where(some > 0, ends[some - 1], 0).tolist()
             for number, (start, end) in enumerate(zip(starts, ends[some].tolist(), strict=True), run.start):
@@ -58,6 +57,16 @@ class Words:
                     known[cell] = cell.decode()
                 cells[number] = known[cell]
         return cells
+
+
+class Piecewise(Protocol):
+    """A table that is read a piece at a time: in each piece all columns, float64 or objects throughout."""
+
+    rows: int
+
+    def __iter__(self) -> Iterator[dict[str, NDArray[Any]]]:
+        """Its pieces, from the first row to the last."""
+        ...
 
 
 Column: TypeAlias = NDArray[Any] | Words
@@ -82,7 +91,7 @@ class Stored(Mapping[str, Column]):
         return len(_facts(self.folder))
 
 
-def stored(path: Path, folder: Path, read: Callable[[], Pieces]) -> Stored:
+def stored(path: Path, folder: Path, read: Callable[[], Piecewise]) -> Stored:
     """The columns of a table, from their folder, which is filled first if it is not there.
 
     Args:
@@ -104,7 +113,7 @@ def stored(path: Path, folder: Path, read: Callable[[], Pieces]) -> Stored:
     return Stored(place)
 
 
-def _store(path: Path, place: Path, pieces: Pieces) -> None:
+def _store(path: Path, place: Path, pieces: Piecewise) -> None:
     """Write into a folder beside the wanted one, then rename it: half a table never looks like a whole one."""
     beside = place.with_name(f"{place.name}.part-{platform.node()}-{os.getpid()}")
     shutil.rmtree(beside, ignore_errors=True)
@@ -113,8 +122,8 @@ def _store(path: Path, place: Path, pieces: Pieces) -> None:
         written: dict[str, _Numbers | _Cells] = {}
         for piece in pieces:
             if not written:
-                _check_room(path, 8 * pieces.rows * len(piece), place.parent)
-                remark(f"table: {pieces.rows:,} rows of {path.name} are written as columns, once, in {place.parent}")
+                _check_room(path, 8 * pieces.rows * len(piece) + path.stat().st_size, place.parent)
+                remark(f"large: {pieces.rows:,} rows of {path.name} are written as columns, once, in {place.parent}")
                 for number, (name, values) in enumerate(piece.items()):
                     kind = _Cells if values.dtype.kind == "O" else _Numbers
                     written[name] = kind(beside / f"{number}.npy", pieces.rows)
@@ -175,12 +184,13 @@ def coded(column: Column) -> tuple[NDArray[np.int64], list[Any]]:
         return np.argsort(order)[codes], different[order].tolist()
     known: dict[Any, int] = {}
     found = [
-        np.array([known.setdefault(one, len(known)) for one in column[rows]], np.int64) for rows in _runs(len(column))
+        np.array([known.setdefault(one, len(known)) for one in column[rows]], np.int64) for rows in runs(len(column))
     ]
     return np.concatenate([np.empty(0, np.int64), *found]), list(known)
 
 
-def _runs(count: int) -> Iterator[slice]:
+def runs(count: int) -> Iterator[slice]:
+    """Stretches of so many rows, one after another, that are looked at together."""
     yield from (slice(start, start + _CELLS) for start in range(0, count, _CELLS))
 
 
