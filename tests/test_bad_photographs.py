@@ -135,5 +135,5 @@ def test_a_pretraining_reads_photographs_as_the_recipes_do(tmp_path: Path) -> No
     folds = split_path(given, str(labelled / "train"), ReadingSettings(), seed=0)  # no part of its own is for testing
     assert [len(one.parts["test"].ids) for one in folds.datasets] == [7, 7, 6, 6, 6]
     assert "the encoder has seen none of them" in folds.note
-    with pytest.raises(UserError, match=r"label: got kind, but .* is a folder of photographs"):
+    with pytest.raises(UserError, match=r"label: got kind, but .* is read as photographs"):
         split_path(given, str(labelled), ReadingSettings(label="kind"), seed=0)

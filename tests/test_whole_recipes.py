@@ -85,7 +85,7 @@ def check_processes(names: tuple[str, ...], folder: Path) -> None:
             for each in (one, two)
         ]
         apart = float((weights[0] - weights[1]).norm() / weights[0].norm())
-        assert apart < 1e-4, name
+        assert apart < 1e-3, name  # float32; losses are the closer look
 
 
 @pytest.mark.parametrize("name", PATHS)
