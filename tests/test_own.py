@@ -289,3 +289,13 @@ def test_two_gigabytes_need_less_than_300_megabytes(tmp_path: Path) -> None:
     path = sparse(tmp_path / "large.npy", 32_768)
     assert path.stat().st_size > 2**31
     assert megabytes_beyond(path) < 300
+
+
+def test_what_people_look_at_is_what_was_measured(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(200, 30, (40, 3, 16)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    dataset = open_data(str(tmp_path / "x.npy"))
+    batch = dataset.held("train").take(torch.tensor([3, 5]))
+    assert float(batch.inputs[0].abs().max()) < 6  # scaled
+    assert np.allclose(dataset.measured(batch).inputs[0].numpy(), x[[3, 5]], rtol=1e-5)
+    assert open_data("digits").measured(batch) is batch

@@ -111,6 +111,10 @@ class Dataset:
         name = str(number) if names is None else names[number]
         return f"sample {name}" if name.isdecimal() else name
 
+    def measured(self, batch: Batch) -> Batch:
+        """Samples to look at: grids of a path as they were before they were scaled; others as they are."""
+        return batch if self.own is None else batch._replace(inputs=self.own.measured(batch.inputs))
+
     def check_classes(self, argument: str, spec: Spec | None = None) -> None:
         """Refuse this data set where classes are to be told.
 

@@ -56,8 +56,9 @@ def html(dataset: Dataset, settings: PreviewSettings) -> str:
         raise UserError(f"part: {dataset.name} has no {settings.part} part, but {', '.join(dataset.parts)}")
     samples = dataset.parts[settings.part]
     encoder = _encoder(dataset, settings)
-    chosen = samples.take(_rows(dataset, samples, settings.samples))
-    measured = samples.take(torch.linspace(0, len(samples.ids) - 1, min(_MEASURED, len(samples.ids))).long())
+    chosen = dataset.measured(samples.take(_rows(dataset, samples, settings.samples)))
+    spaced = torch.linspace(0, len(samples.ids) - 1, min(_MEASURED, len(samples.ids))).long()
+    measured = dataset.measured(samples.take(spaced))
     draws = Draws(settings.seed, 0, chosen.ids)
     sections = []
     for place, one in enumerate(dataset.spec.inputs):

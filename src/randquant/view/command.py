@@ -116,7 +116,7 @@ def html(run: Run, dataset: Dataset, settings: ViewSettings) -> str:
     some = Draws(0, 0, samples.ids).permutation("view")[: settings.samples].sort().values
     batch = samples.take(some)
     features = extract(encoder, batch)
-    small = tiles(dataset, batch)
+    small = tiles(dataset, dataset.measured(batch))
     labels = _labels(dataset, batch)
     trained = TrainedRun(str(began.get("data", "")), method, int(began.get("seed", 0)), config, tuple(run.metrics()))
     own = looks([method])

@@ -68,6 +68,12 @@ class GridForm:
             )
         return torch.from_numpy(out)
 
+    def measured(self, values: Tensor) -> Tensor:
+        """What inputs [B, C, *size] were before they were scaled: of what people look at and listen to."""
+        shape = (-1, *([1] * len(self.spec.size)))
+        mean, spread = (torch.tensor(one, dtype=values.dtype).view(shape) for one in (self.mean, self.spread))
+        return values * spread + mean
+
 
 def fit_grid(
     read: Callable[[Sequence[int]], Raw],

@@ -17,6 +17,7 @@ from randquant.data.own import images, sounds
 from randquant.data.own.arrays import open_array
 from randquant.data.own.columns import TableForm
 from randquant.data.own.form import Form
+from randquant.data.own.grids import GridForm
 from randquant.data.own.labels import Labels, read_groups, read_labels
 from randquant.data.own.media import FOLDER, Media, find_media
 from randquant.data.own.samples import Rows, hold
@@ -62,6 +63,11 @@ class Own:
     reading: ReadingSettings = field(default_factory=ReadingSettings)
     holdout: float = 0.0
     seed: int = 0
+
+    def measured(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Inputs whose grids are as they were before they were scaled."""
+        pairs = zip(self.form.inputs, inputs, strict=True)
+        return tuple(form.measured(values) if isinstance(form, GridForm) else values for form, values in pairs)
 
     def table(self, place: int) -> TableForm | None:
         """How the columns of an input became numbers; None where it is no table."""
