@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,9 @@ def test_threads_of_this_process_read_what_is_mapped(
     held = mapped.take(torch.arange(23))
     threads = threading.active_count()
     assert same(batches(mapped, 9, 2, workers=workers), batches(held, 9, 2))
+    patience = time.monotonic() + 10
+    while threading.active_count() > threads and time.monotonic() < patience:
+        time.sleep(0.01)
     assert threading.active_count() == threads
     (tmp_path / "values.npy").write_bytes(b"")
     os.utime(tmp_path / "values.npy", (1, 1))

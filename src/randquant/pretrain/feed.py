@@ -84,11 +84,15 @@ def feed(
     else:
         order = _Endless(samples.ids, seed, batch, first, isinstance(reader, Cutter))
         reading = _read_by_processes(reader, order, workers, device)
-    for place in places:
-        with world.agreement(device):
-            moved = _next(reading).to(device)
-            check_finite(moved, gaps=gaps)
-        yield moved, Draws(seed, place.epoch, place.ids.to(device), place.part)
+    try:
+        for place in places:
+            with world.agreement(device):
+                moved = _next(reading).to(device)
+                check_finite(moved, gaps=gaps)
+            yield moved, Draws(seed, place.epoch, place.ids.to(device), place.part)
+    finally:
+        if isinstance(reading, Generator):
+            reading.close()
 
 
 def _is_mapped(samples: Samples) -> bool:
@@ -104,7 +108,7 @@ def _read_ahead(reader: Reader, order: Iterator[Tensor], threads: int) -> Iterat
             yield waiting.popleft().result()
             waiting.append(pool.submit(reader.__getitem__, next(order)))
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _read_by_processes(
