@@ -131,7 +131,7 @@ def section(
     size = " x ".join(map(str, one.size)) + (" steps" if len(one.size) == 1 else "")
     about = f"{one.channels} channel{'s' if one.channels > 1 else ''} of {size}; each is quantized by bins of its own."
     if dataset.own is not None:
-        about += " Values are scaled: mean 0 and spread 1."
+        about += " Values are shown as they were read; a training scales each channel to mean 0 and spread 1."
     if len(one.size) == 1 and one.channels > _CHANNELS:
         about += f" {_CHANNELS} channels are drawn."
     if len(one.size) > 1 and one.channels not in (1, 3):
