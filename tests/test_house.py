@@ -121,7 +121,8 @@ def test_heavy_libraries_come_with_the_first_use() -> None:
 
 @pytest.mark.parametrize("words", [[], *([name] for name in cli.COMMANDS)], ids=" ".join)
 def test_help_answers_at_once(words: list[str]) -> None:
-    assert any(seconds_of_help(words) < 0.5 for _ in range(8))
+    """Half a second is the bar of a machine at rest (benchmarks/own_data.py); two tests at a time slow each other."""
+    assert any(seconds_of_help(words) < 0.75 for _ in range(8))
 
 
 def seconds_of_help(words: list[str]) -> float:

@@ -63,6 +63,8 @@ def _probe_named(settings: ProbeSettings, task: str) -> list[dict[str, Any]]:
     asked = {"run": settings.run, "task": task, "seed": settings.seed, "draws": settings.draws}
     asked |= {"protocol": settings.protocol, "faithful": settings.dabs_faithful}
     for method, seed, encoder in named_encoders(settings, dataset):
+        if not settings.quiet:
+            remark(f"probing {method} on {dataset.title}")
         start = time.perf_counter()
         scores = score_task(encoder, dataset, seed=settings.seed, draws=settings.draws, protocol=settings.protocol)
         lines += result_lines(
@@ -90,6 +92,9 @@ def _probe_path(settings: ProbeSettings, path: str) -> list[dict[str, Any]]:
     lines: list[dict[str, Any]] = []
     for method, seed, encoder in named_encoders(settings, splits.datasets[0]):
         for fold, dataset in enumerate(splits.datasets):
+            if not settings.quiet:
+                which = f", part {fold + 1} of {len(splits.datasets)}" if len(splits.datasets) > 1 else ""
+                remark(f"probing {method} on {dataset.title}{which}")
             start = time.perf_counter()
             scores = score_task(encoder, dataset, seed=settings.seed, draws=draws)
             if encoder is None and dataset.metric == "accuracy":
