@@ -39,8 +39,9 @@ speed: setup
 	$(BIN)/python benchmarks/images.py
 
 soak: export KILLS ?= 20
+soak: export OMP_NUM_THREADS ?= 1
 soak: setup
-	$(BIN)/python -m pytest -m soak
+	$(BIN)/python -m pytest -m soak -n 2
 
 docs: setup
 	@for page in $(PAGES); do echo "$$page"; $(BIN)/python $$page || exit 1; done
