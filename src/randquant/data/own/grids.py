@@ -69,10 +69,14 @@ class GridForm:
         return torch.from_numpy(out)
 
     def measured(self, values: Tensor) -> Tensor:
-        """What inputs [B, C, *size] were before they were scaled: of what people look at and listen to."""
+        """What inputs [B, C, *size] were before they were scaled: of what people look at and listen to.
+
+        Rounded to a hundred thousandth of the spread, or so: float32 has lost what lay below.
+        """
         shape = (-1, *([1] * len(self.spec.size)))
-        mean, spread = (torch.tensor(one, dtype=values.dtype).view(shape) for one in (self.mean, self.spread))
-        return values * spread + mean
+        mean, spread = (torch.tensor(one, dtype=torch.float64).view(shape) for one in (self.mean, self.spread))
+        step = 10.0 ** (spread.log10().floor() - 5)
+        return (((values * spread + mean) / step).round() * step).to(values.dtype)
 
 
 def fit_grid(
