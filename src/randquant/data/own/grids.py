@@ -76,7 +76,7 @@ class GridForm:
         shape = (-1, *([1] * len(self.spec.size)))
         mean, spread = (torch.tensor(one, dtype=torch.float64).view(shape) for one in (self.mean, self.spread))
         step = 10.0 ** (spread.log10().floor() - 5)
-        return (((values * spread + mean) / step).round() * step).to(values.dtype)
+        return (((values * spread + mean) / step).round() * step + 0.0).to(values.dtype)  # + 0: not -0
 
 
 def fit_grid(
