@@ -164,10 +164,12 @@ def _widen_stem(model: nn.Module, channels: int) -> None:
 
 def _shrink_stem(model: nn.Module, name: str) -> None:
     """For small images: a first convolution of 3x3 that keeps the size, and no pooling after it."""
-    first = getattr(model, "conv1", None)
-    if not isinstance(first, nn.Conv2d) or not isinstance(getattr(model, "maxpool", None), nn.Module):
+    stem = getattr(model, "conv1", None)  # a convolution, or several of 3x3 in the place of one
+    found = [] if stem is None else [(place, one) for place, one in stem.named_modules() if isinstance(one, nn.Conv2d)]
+    if not found or not isinstance(getattr(model, "maxpool", None), nn.Module):
         raise UserError(f"stem: got small for {name}, but only ResNets have such a first layer; leave it out")
-    _replace(model, "conv1", first, kernel_size=3, stride=1, padding=1)
+    place, first = found[0]
+    _replace(model, f"conv1.{place}" if place else "conv1", first, kernel_size=3, stride=1, padding=1)
     model.maxpool = nn.Identity()
 
 
