@@ -162,7 +162,7 @@ def test_a_table_for_a_program_is_tab_separated(capfd: pytest.CaptureFixture[str
     assert header[:3] == ["task", "method", "head"]
     assert len(rows) == 16  # raw and none; two heads; 1, 5, 20 labels a class and all
     assert {len(row) for row in rows} == {len(header)}
-    assert told == ""
+    assert told.splitlines() == ["probing raw on digits", "probing none on digits"]
 
 
 def test_a_protocol_sets_what_the_words_do_not() -> None:
