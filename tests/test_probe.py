@@ -321,8 +321,8 @@ def test_a_reader_gets_a_column_a_number_of_labels(
     monkeypatch.setattr("randquant.terminal.is_drawn", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
     probe(ProbeSettings(run="raw", task=("digits",), draws=1, device="cpu"))
-    said, header, *rows = capsys.readouterr().out.splitlines()
-    assert said == "probing raw on digits"
+    first, second, header, *rows = capsys.readouterr().out.splitlines()
+    assert (first, second) == ("probing raw on digits", "probing none on digits")
     assert header.split() == ["task", "method", "head", "1", "5", "20", "all"]
     assert rows[0].split()[:3] == ["digits", "raw", "linear"]
     assert "…" not in "".join(rows)
