@@ -21,11 +21,13 @@ SMALL = {
     "doctor": [], "preview": [], "pretrain": ["--steps", "3"], "probe": ["--draws", "1"], "view": [],
     "finetune": ["--steps", "1", "--draws", "1"], "embed": [],
 }  # fmt: skip
-FEWER = {  # 10,000 pictures take a probe minutes
+FEWER = {  # of all samples a probe or a decoder would take minutes
     "fashion": (
         (".reshape(-1, 28, 28)", ".reshape(-1, 28, 28)[:600]"),
         ("np.uint8, offset=8)", "np.uint8, offset=8)[:600]"),
     ),
+    "speech": (('sorted(stamps.rglob("*.txt"))', 'sorted(stamps.rglob("*.txt"))[:60]'),),
+    "text": (("for line in lines:", "for line in lines[:900]:"),),
 }
 EVERYWHERE = {"pretrain", "probe", "embed"}
 
