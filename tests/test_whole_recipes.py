@@ -97,6 +97,6 @@ def test_every_recipe_that_was_stopped_goes_on_with_the_same_bits(name: str, tmp
 
 
 @pytest.mark.soak
-def test_two_processes_run_every_recipe_as_one_does(tmp_path: Path) -> None:
-    """But supervised ones, whose batch normalisation is each process's own, as published."""
-    check_processes(tuple(name for name in EVERY if not name.startswith("supervised")), tmp_path)
+def test_two_processes_run_a_recipe_as_one_does(tmp_path: Path) -> None:
+    """Not supervised ones, whose batch normalisation is each process's own, as published."""
+    check_processes(PATHS[:2], tmp_path)
