@@ -13,7 +13,7 @@ import torch
 import tyro
 from moco_pipeline import BATCH, SIDE, VIEWS, lightly_to_ours
 from page import machine
-from rows import Row, table_of
+from rows import Row, check_folder, published, table_of
 from training import percent, say
 from views import full_to_crop, quantizing_to_step, workers_to_device
 
@@ -59,15 +59,11 @@ class Options:
 
 def main(options: Options) -> int:
     """The exit status: 0, or 1 where a bar is missed."""
-    if options.markdown and not options.markdown.absolute().parent.is_dir():
-        sys.exit(f"images.py: error: --markdown: there is no folder {options.markdown.parent}; make it first")
+    check_folder(options.markdown)
     torch.set_num_threads(options.threads)
     process.keep_memory()
     text = page(rows := list(measured(options)), options)
-    sys.stdout.write(text)
-    if options.markdown:
-        options.markdown.write_text(text, encoding="utf-8")
-    return 0 if options.quick or all(row.met is not False for row in rows) else 1
+    return published(text, rows, options.markdown, judged=not options.quick)
 
 
 def measured(options: Options) -> Iterator[Row]:

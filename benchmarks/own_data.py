@@ -18,7 +18,7 @@ from own_start import help_seconds, memory_of, own_starts
 from page import machine
 from paired import ratio_of
 from pyarrow import csv
-from rows import Row, middle, table_of
+from rows import Row, check_folder, middle, published, table_of
 
 from randquant import process
 
@@ -79,8 +79,7 @@ QUICK = Sizes(samples=64, rows=200, batches=2, embedded=64, rounds=1)
 
 def main(options: Options) -> int:
     """The exit status: 0, or 1 where a bar is missed."""
-    if options.markdown and not options.markdown.absolute().parent.is_dir():
-        sys.exit(f"own_data.py: error: --markdown: there is no folder {options.markdown.parent}; make it first")
+    check_folder(options.markdown)
     torch.set_num_threads(options.threads)
     process.keep_memory()
     sizes = QUICK if options.quick else FULL
@@ -88,10 +87,7 @@ def main(options: Options) -> int:
         array, table = large_array(Path(folder), sizes), large_table(Path(folder), sizes)
         rows = list(measured(array, table, sizes, options))
         text = page(rows, sizes, options, [f"{one.stat().st_size / 1e6:,.1f} MB" for one in (array, table)])
-    sys.stdout.write(text)
-    if options.markdown:
-        options.markdown.write_text(text, encoding="utf-8")
-    return 0 if options.quick or all(row.met is not False for row in rows) else 1
+    return published(text, rows, options.markdown, judged=not options.quick)
 
 
 def measured(array: Path, table: Path, sizes: Sizes, options: Options) -> Iterator[Row]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import statistics
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from table import markdown
 
@@ -36,3 +38,17 @@ def verdict(row: Row, *, judged: bool) -> str:
 def middle(numbers: Sequence[float]) -> str:
     """Median, smallest and largest."""
     return f"{statistics.median(numbers):.2f} ({min(numbers):.2f} to {max(numbers):.2f})"
+
+
+def check_folder(page: Path | None) -> None:
+    """Leave before anything is measured where the page has no folder to be written in."""
+    if page and not page.absolute().parent.is_dir():
+        sys.exit(f"{Path(sys.argv[0]).name}: error: --markdown: there is no folder {page.parent}; make it first")
+
+
+def published(text: str, rows: Iterable[Row], page: Path | None, *, judged: bool) -> int:
+    """Print a page, and write it where one is wanted; the exit status: 1 where a bar is missed that is to be judged."""
+    sys.stdout.write(text)
+    if page:
+        page.write_text(text, encoding="utf-8")
+    return int(judged and any(row.met is False for row in rows))

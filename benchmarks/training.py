@@ -17,7 +17,7 @@ from overhead import loop_to_bare
 from page import machine
 from paired import Ratio, ratio_of
 from pipeline import ours_to_lightly
-from rows import Row, middle, table_of
+from rows import Row, check_folder, middle, published, table_of
 from share import quantizing_to_step
 from start import starts
 
@@ -65,16 +65,12 @@ class Options:
 
 def main(options: Options) -> int:
     """The exit status: 0, or 1 where a bar is missed."""
-    if options.markdown and not options.markdown.absolute().parent.is_dir():
-        sys.exit(f"training.py: error: --markdown: there is no folder {options.markdown.parent}; make it first")
+    check_folder(options.markdown)
     torch.set_num_threads(options.threads)
     process.keep_memory()
     rows = list(measured(options))
     text = page(rows, options)
-    sys.stdout.write(text)
-    if options.markdown:
-        options.markdown.write_text(text, encoding="utf-8")
-    return 0 if options.quick or all(row.met is not False for row in rows) else 1
+    return published(text, rows, options.markdown, judged=not options.quick)
 
 
 def measured(options: Options) -> Iterator[Row]:

@@ -103,9 +103,11 @@ def _check_channels(samples: Batch) -> None:
     for number, values in enumerate(samples.inputs):
         if values.is_floating_point():
             others = [dim for dim in range(values.ndim) if dim != 1]
-            gaps = values.isnan()
-            most = values.masked_fill(gaps, -torch.inf).amax(dim=others)
-            least = values.masked_fill(gaps, torch.inf).amin(dim=others)
+            most, least = values.amax(dim=others), values.amin(dim=others)
+            if bool(most.isnan().any()):
+                gaps = values.isnan()
+                most = values.masked_fill(gaps, -torch.inf).amax(dim=others)
+                least = values.masked_fill(gaps, torch.inf).amin(dim=others)
             same = (most <= least).nonzero().flatten().tolist()  # channels; in one of gaps alone the most is less
             if same:
                 raise UserError(
