@@ -9,13 +9,9 @@ put together around a cross entropy as its documentation puts together other met
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import io
 import json
-import logging
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +26,7 @@ from lightly.utils.lars import LARS
 from lightly.utils.scheduler import cosine_schedule
 from paired import Rounds, in_turn
 from pictures import write_pictures
-from pipeline import Clock
+from pipeline import WARM, on_lightning
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import resnet18
@@ -46,7 +42,6 @@ SIDE, BATCH, WORKERS = 64, 32, 2
 DETAILS = MethodSettings(hidden=1024, projection=256, temperature=1.0, momentum=0.99, crop_area=0.2)
 ENCODER = EncoderSettings(backbone="resnet18", zero_init_residual=True)
 _RATE, _DECAY = 0.6 * BATCH / 256, 1e-6
-_WARM = 2  # steps before the clock starts
 VIEWS = {"crop + RQ": "rrc+rq", "MoCo v3's own": "full"}  # randquant's words for them
 
 
@@ -69,7 +64,7 @@ def _ours(folder: Path, views: str, steps: int) -> float:
         )  # fmt: skip
         lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
     times = {line["step"]: line["seconds"] for line in lines if "seconds" in line}
-    return float(times[steps] - times[_WARM])
+    return float(times[steps] - times[WARM])
 
 
 def mlp(entering: int, *, last: nn.Module | None) -> ProjectionHead:
@@ -135,13 +130,4 @@ def _lightly(folder: Path, views: str, steps: int) -> float:
         LightlyDataset(str(folder), transform=transforms(views)), batch_size=BATCH, shuffle=True, drop_last=True,
         num_workers=WORKERS, persistent_workers=True,
     )  # fmt: skip
-    clock = Clock()
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory() as out, warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # the trainer's advice
-        trainer = pytorch_lightning.Trainer(
-            max_steps=steps, accelerator="cpu", default_root_dir=out, logger=False, enable_checkpointing=False,
-            enable_progress_bar=False, enable_model_summary=False, callbacks=[clock],
-        )  # fmt: skip
-        trainer.fit(MoCoV3(steps), loader)
-    return clock.ends[steps - 1] - clock.ends[_WARM - 1]
+    return on_lightning(MoCoV3(steps), loader, steps)

@@ -48,7 +48,7 @@ _DETAILS = MethodSettings(hidden=256, projection=128)
 _BATCH = 128
 _WORKERS = 2
 _RATE = 1e-3
-_WARM = 2  # steps before the clock starts
+WARM = 2  # steps before the clock starts
 
 
 def ours_to_lightly(rounds: int, *, pictures: int, steps: int) -> Rounds:
@@ -81,7 +81,7 @@ def _ours(paths: Sequence[Path], steps: int) -> float:
         )  # fmt: skip
         lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
     times = {line["step"]: line["seconds"] for line in lines if "seconds" in line}
-    return float(times[steps] - times[_WARM])
+    return float(times[steps] - times[WARM])
 
 
 class SimCLR(pytorch_lightning.LightningModule):
@@ -130,6 +130,11 @@ def _lightly(folder: Path, steps: int) -> float:
         num_workers=_WORKERS,
         persistent_workers=True,
     )
+    return on_lightning(SimCLR(), loader, steps)
+
+
+def on_lightning(module: pytorch_lightning.LightningModule, loader: Any, steps: int) -> float:
+    """Seconds of a training by the Lightning trainer, without the first steps."""
     clock = Clock()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as out, warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -138,5 +143,5 @@ def _lightly(folder: Path, steps: int) -> float:
             max_steps=steps, accelerator="cpu", default_root_dir=out, logger=False, enable_checkpointing=False,
             enable_progress_bar=False, enable_model_summary=False, callbacks=[clock],
         )  # fmt: skip
-        trainer.fit(SimCLR(), loader)
-    return clock.ends[steps - 1] - clock.ends[_WARM - 1]
+        trainer.fit(module, loader)
+    return clock.ends[steps - 1] - clock.ends[WARM - 1]
