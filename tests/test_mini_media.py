@@ -153,6 +153,10 @@ def test_variants_of_a_drawing_are_a_group(tmp_path: Path, monkeypatch: pytest.M
     assert train.groups.tolist() == [0, 0, 1, 2, 4, 5, 2, 6, 8, 9, 10]
     assert clipart.subject("Toy-Car_BW_07") == clipart.subject("toy_car") == "toy car"
     assert clipart.subject("05_a_red") == "05_a_red"
+    monkeypatch.setattr(clipart, "_SERIES", 1)  # of two apples
+    again = clipart.read(ENTRIES["clipart"], tmp_path, False)
+    assert len(again.held("test").ids) == 1
+    assert len(again.held("train").ids) == len(train.ids) + 2
     darker = 1 - (1 - train.inputs[0]) / 2
     assert clipart.groups_of(["one", "two"], torch.stack([train.inputs[0][0], darker[0]])).tolist() == [0, 0]
 

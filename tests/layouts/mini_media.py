@@ -116,13 +116,13 @@ def emoji(root: Path, patch: pytest.MonkeyPatch) -> None:
 
 
 def clipart(root: Path, patch: pytest.MonkeyPatch) -> None:
-    """A drawing a folder, and another two of animals, one of which is named as a variant of the first.
+    """A drawing a folder, another two of animals, one of which is named as a variant of the first, and another apple.
 
     That of people is the house. What is too large, or a link, is not read; the apple is wide, and transparent at left.
     """
     names = ("animals/bear_01", "animals/bear_Blue2", "animals/cat", "buildings/house", "food/apple", "geography/map")
     names += ("office/desk", "people/home", "plants/tree", "recreation/ball", "signs_and_symbols/stop_sign_by_a")
-    names += ("tools/saw", "transportation/car")
+    names += ("tools/saw", "transportation/car", "food/apple_bw")
     for number, name in enumerate(names):
         seed = 3 if name == "people/home" else number
         shape = (24, 96, 4) if name == "food/apple" else (64, 64, 4)
@@ -173,7 +173,7 @@ LAYOUTS = {
     ),
     "clipart": Layout(  # apple and ball are the fourth and the eighth group
         write=clipart,
-        targets={"train": [0, 0, 0, 1, 3, 4, 5, 6, 8, 9, 10], "test": [2, 7]},
+        targets={"train": [0, 0, 0, 1, 3, 4, 5, 6, 8, 9, 10], "test": [2, 2, 7]},
         broken=f"{CLIPART}/tools/saw.png",
     ),
 }

@@ -76,7 +76,7 @@ def views(settings: RecipeSettings) -> Path:
     """Do views of crop, or MoCo v3's own, gain by RQ, and should each channel have bins of its own?
 
     Command:  randquant recipe run evidence-views
-    Data:     clipart: NTRAIN training and NTEST test drawings of 48x48, in colour
+    Data:     clipart: 2,379 training and 721 test drawings of 48x48, in colour
     Hardware: one GPU; a CPU will do with fewer --steps
     Expected: no figure of our own yet. On ImageNet: 67.9 for crop and RQ, 64.3 with shared bins; 68.9 for MoCo v3's own
               views, 69.0 with RQ after them, a gain that cannot be seen at this scale: so it is asked whether RQ costs
@@ -105,7 +105,7 @@ def supervised(settings: RecipeSettings) -> Path:
     """Does RQ after crop and flip help or harm supervised training, with few samples and with more?
 
     Command:  randquant recipe run evidence-supervised
-    Data:     clipart: 300, 1,000 and all NTRAIN training drawings
+    Data:     clipart: 300, 1,000 and all 2,379 training drawings
     Hardware: a CPU will do
     Expected: no figure of our own yet. On ImageNet: 75.56 without and 75.83 with RQ, a gain that cannot be seen at this
               scale: so it is asked whether RQ costs more than a point

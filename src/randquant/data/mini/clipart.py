@@ -4,11 +4,13 @@ The task is to tell eleven subjects apart, as those who drew them sorted them: f
 symbols`, playing cards and instruments `recreation`. The folders with 60 drawings or more are taken, but for those of
 no common subject (`special`, `unsorted`) and for the two that programs and themes of icons filled (`shapes`, most of
 which are stars, and `computer`). A drawing that stands in two folders is a link in one of them, and counts in the
-other. The whole drawing is shown, on white. What has more than 16 million pixels is left out.
+other. The whole drawing is shown, on white. What has more than 16 million pixels is left out. That makes 2,379
+drawings for training and 721 for testing; 1,001 of all 3,100, or 32 %, are signs and symbols.
 
 Drawings that may be variants of one another are a group: their names differ in numbers, colours and words of up to two
 letters alone, or, looked at from afar, the drawings are almost the same. Drawings by one artist may stand in both
-parts. Every fourth group is for testing, in the order of the names.
+parts. Every fourth group is for testing, in the order of the names, unless it is a series of more than 20, such as a
+pack of cards, which would weigh too much in the score.
 
 Source: the Open Clip Art Library, release 0.18, as Debian has drawn its files.
 """
@@ -46,7 +48,7 @@ _CLASSES = (
 _WORDS = tuple(name.replace("_", " ") for name in _CLASSES)
 _SIDE, _MOST = 48, 1 << 24  # pixels: of a side; of a file
 _AFAR, _ALIKE = 4, 0.98  # pixels averaged along each side; the correlation from which two are almost the same
-_TESTED = 4  # one group of so many
+_TESTED, _SERIES = 4, 20  # one group of so many, if it has at most so many drawings
 _VARIANTS = {
     *("black", "blue", "brown", "color", "colour", "gold", "gray", "green", "grey", "orange", "pink", "purple", "red"),
     *("silver", "violet", "white", "yellow", "bianco", "nero", "left", "right", "large", "small", "outline"),
@@ -79,7 +81,7 @@ def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
     groups = groups_of([path.stem for path in paths], whole.inputs[0])
     if int(groups.max()) < _TESTED - 1:
         raise UserError(f"data: {folder} must hold {_TESTED} drawings or more that differ")
-    testing = groups % _TESTED == _TESTED - 1
+    testing = (groups % _TESTED == _TESTED - 1) & (groups.bincount()[groups] <= _SERIES)
     whole = whole._replace(groups=groups)
     parts = {part: whole.take(rows.nonzero()[:, 0]) for part, rows in (("train", ~testing), ("test", testing))}
     return entry.dataset(SPEC, parts, _WORDS)
