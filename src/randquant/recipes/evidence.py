@@ -20,6 +20,7 @@ from randquant.device import find_device
 from randquant.errors import UserError
 from randquant.methods import UNTRAINED
 from randquant.probe import RAW
+from randquant.probe.score import PENALTIES
 from randquant.quantize.draw import Draws
 from randquant.recipes.ablation import measured, tell_failed
 from randquant.recipes.ablation_page import write_page
@@ -33,6 +34,7 @@ SEEDS, DEVELOPMENT = 10, (1000, 1001)  # how many confirm; those that choose
 STEPS, BATCH = 1000, 128
 EPOCHS, SUPERVISED_BATCH = 40, 32
 MARGIN = 1.0  # points
+STRONG = PENALTIES[:3]  # for the 3,072 raw values: a fit with a weak one takes minutes
 SIZES = (300, 1000, 0)  # training samples; 0 for all
 _DETAILS = MethodSettings(  # MoCo v3's, the blur as much smaller as the pictures are
     hidden=512, projection=128, blur_smallest=0.1 * 48 / 224, blur_largest=2.0 * 48 / 224
@@ -170,7 +172,7 @@ def confirming(evidence: Evidence, rates: Mapping[str, float], seeds: Sequence[i
     for seed in seeds:
         if evidence.plain:
             task = Task(TASK, DATASETS[TASK].domain, partial(opened, 0, seed))
-            yield Plan(evidence.name, task, RAW, seed, None, draws=0)
+            yield Plan(evidence.name, task, RAW, seed, None, draws=0, penalties=STRONG)
             random = PretrainSettings(
                 data=TASK, method=UNTRAINED, out=out / "runs" / f"none-seed{seed}", steps=1, batch=BATCH, seed=seed,
                 encoder=ENCODER, quiet=True,
