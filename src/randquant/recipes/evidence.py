@@ -34,7 +34,7 @@ SEEDS, DEVELOPMENT = 10, (1000, 1001)  # how many confirm; those that choose
 STEPS, BATCH = 1000, 128
 EPOCHS, SUPERVISED_BATCH = 40, 32
 MARGIN = 1.0  # points
-STRONG = PENALTIES[:3]  # for the 3,072 raw values: a fit with a weak one takes minutes
+STRONG = PENALTIES[:3]  # for the 3,072 raw values, whose fits take the longer the weaker it is
 SIZES = (300, 1000, 0)  # training samples; 0 for all
 _DETAILS = MethodSettings(  # MoCo v3's, the blur as much smaller as the pictures are
     hidden=512, projection=128, blur_smallest=0.1 * 48 / 224, blur_largest=2.0 * 48 / 224
