@@ -31,7 +31,7 @@ from randquant.settings import EncoderSettings, MethodSettings, PretrainSettings
 TASK = "clipart"
 ENCODER = EncoderSettings(backbone="timm/test_resnet")
 SEEDS, DEVELOPMENT = 10, (1000, 1001)  # how many confirm; those that choose
-STEPS, BATCH = 1000, 128
+STEPS, BATCH = 500, 128
 EPOCHS, SUPERVISED_BATCH = 40, 32
 MARGIN = 1.0  # points
 STRONG = PENALTIES[:3]  # for the 3,072 raw values, whose fits take the longer the weaker it is
