@@ -109,7 +109,7 @@ class Experiment:
             method=self.method,
             steps=steps,
             batch=batch,
-            learning_rate=size.rate(options.pop("learning_rate"), self.batch, batch),
+            learning_rate=size.rate(options.pop("learning_rate"), options["optimizer"], batch / self.batch),
             warmup=self.warmup / self.epochs,
             seed=seed,
             encoder=size.shrink(options.pop("encoder")),
@@ -123,15 +123,14 @@ class Experiment:
         """The settings of the supervised training; arguments as above."""
         size = SIZES[scale]
         options = dict(self.options)
-        epochs, batch = size.labelled or self.epochs, size.batch or self.batch
+        epochs = size.labelled or self.epochs
         return SuperviseSettings(
             data=data,
             out=out,
             augment=self.method,
             epochs=epochs,
             rate_epochs=-(-epochs // 3),
-            batch=batch,
-            learning_rate=size.rate(options.pop("learning_rate"), self.batch, batch),
+            batch=size.batch or self.batch,
             side=self.pixels(scale),
             encoder=size.shrink(options.pop("encoder")),
             seed=seed,

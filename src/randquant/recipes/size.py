@@ -1,8 +1,8 @@
 """A published training's sizes in, the same at another scale out: what a scale changes, and what follows from that.
 
 A small training is not a published one cut short. What was chosen for a batch, a side or a number of steps follows
-them: the learning rate the square root of the batch, the blur the side of the image, and the momentum encoder lags by
-the same share of the training.
+them: the learning rate of LARS and AdamW the square root of the batch, the blur the side of the image, and the momentum
+encoder lags by the same share of the training.
 
 Source of the square root, for small batches and short trainings: Chen et al., "A Simple Framework for Contrastive
 Learning of Visual Representations", ICML 2020, appendix B.1.
@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass, replace
 
 from randquant.settings import EncoderSettings, MethodSettings
-from randquant.settings.choices import Scale
+from randquant.settings.choices import Optimizer, Scale
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,13 @@ class Size:
         wanted = self.patched if encoder.stem == "mocov3" else self.side
         return min(wanted, published // 2) if wanted else published
 
-    def rate(self, peak: float, published: int, batch: int) -> float:
-        """The learning rate for a batch, from that for the published one."""
-        return peak * math.sqrt(batch / published) if self.batch else peak
+    def rate(self, peak: float, optimizer: Optimizer, batch: float) -> float:
+        """The learning rate for a batch, as a share of the published one, from the published rate.
+
+        Steps of LARS and AdamW are as long where a gradient is mostly noise, so with few samples they must be shorter.
+        Those of plain SGD are as long as the gradient, and keep their rate.
+        """
+        return peak * math.sqrt(batch) if self.batch and optimizer != "sgd" else peak
 
     def fit(self, details: MethodSettings, *, side: float, steps: float) -> MethodSettings:
         """The method with heads of this size, and what follows from other sizes.
