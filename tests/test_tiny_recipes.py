@@ -13,7 +13,7 @@ from randquant.recipes.imagenet import EXPERIMENTS
 from randquant.settings import RecipeSettings
 
 LEAST = 0.1  # by which the linear head must be above the random encoder's
-PATHS = {"mocov3-rq-100": 250, "supervised-rq": 0}  # steps; 0 for a tiny run's own: LARS, and the other loop
+PATHS = {"mocov3-rq-100": 200, "supervised-rq": 0}  # steps; 0 for a tiny run's own: LARS, and the other loop
 STEPS = 300  # of what takes no longer to learn
 OTHERS = {
     name: 0 if one.kind == "supervise" or "crop" in name else STEPS
@@ -24,7 +24,7 @@ OTHERS = {
 
 def check(name: str, folder: Path, steps: int = 0) -> None:
     """Run a recipe as the command line does, and read its page and its results."""
-    data = parts(folder / "data")
+    data = parts(folder / "data", 32, 16)
     page = RECIPES[name](
         RecipeSettings(
             action="run", name=name, data=str(data), out=folder / "out", scale="tiny", steps=steps, device="cpu",

@@ -31,7 +31,7 @@ from randquant.supervise.training import open_labelled
 
 LINEAR, BEST, NEIGHBOURS = "linear", "linear, best epoch", "knn"  # heads
 ABOVE, BELOW = "above", "**not above**"
-_TOLD = {LINEAR: "linear, last epoch", BEST: "linear, best epoch (published practice)", NEIGHBOURS: "200 neighbours"}
+_TOLD = {LINEAR: "linear, last epoch", BEST: "linear, best epoch (published practice)", NEIGHBOURS: "neighbours"}
 
 
 def runner(experiment: Experiment) -> Callable[[RecipeSettings], Path]:
