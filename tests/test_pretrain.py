@@ -178,8 +178,8 @@ def test_a_finished_run_resumed_stays_as_it_is(tmp_path: Path) -> None:
 def test_a_process_is_stopped_by_sigterm_with_143(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from randquant.pretrain import train;"
-        "from randquant.settings import PretrainSettings;"
-        "train(PretrainSettings(data='digits', method='emix', out=Path(sys.argv[1]), steps=10**6, log_every=1))"
+        "from randquant.settings import EncoderSettings, PretrainSettings; sizes = EncoderSettings(width=16, depth=1);"
+        "train(PretrainSettings('digits', 'emix', Path(sys.argv[1]), steps=10**6, encoder=sizes, log_every=1))"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], stderr=subprocess.PIPE, text=True)
     lines, patience = tmp_path / "run" / "metrics.jsonl", time.monotonic() + 60
