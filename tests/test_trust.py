@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from killed import stored_digits
 from randquant import cli, world
@@ -172,7 +173,9 @@ class Normed(nn.Module):
         return out
 
 
-def test_a_worker_that_is_killed_is_one_line(tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = _MultiProcessingDataLoaderIter._try_get_data
+    monkeypatch.setattr(looks, "__defaults__", (0.5,))  # seconds after which torch looks whether the worker lives
     stored = stored_digits(tmp_path).parts["train"]
     assert isinstance(stored, OnDisk)
     data = replace(DIGITS, parts={"train": Deadly(stored.path, stored.ids, 700)})
