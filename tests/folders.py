@@ -1,10 +1,15 @@
-"""Small folders of photographs, drawn by the test itself: the class is the texture, colours say nothing about it."""
+"""Small folders of photographs, drawn by the test itself: colours say nothing about the class.
+
+Of `textures`, a picture's two colours tell it from all others, so a method that tells pictures apart may learn colours
+and nothing else. Of `parts`, what two crops of a picture share is the shape of its parts, which is the class.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 CLASSES = ("across", "checks", "down", "rings")  # none becomes another in a mirror
@@ -23,6 +28,48 @@ def draw(seed: int, kind: str = "across", width: int = 40, height: int = 36) -> 
     colours = wave[..., None] * first + (1 - wave[..., None]) * second
     colours += generator.normal(0, 0.05, colours.shape)
     return Image.fromarray((colours.clip(0, 1) * 255).astype(np.uint8))
+
+
+SHAPES = ("across", "cross", "down", "ring")  # none becomes another in a mirror
+
+
+def scatter(seed: int, shape: str, side: int = 64, cells: int = 4) -> Image.Image:
+    """Parts of one shape, each of a colour, size and place of its own, on a ground of some colour, with noise."""
+    generator = np.random.default_rng(seed)
+    ground = generator.uniform(0.35, 0.65, 3)
+    colours = np.broadcast_to(ground, (side, side, 3)).copy()
+    y, x = np.mgrid[:side, :side] + 0.5
+    cell = side / cells
+    for row, column in np.ndindex(cells, cells):
+        if generator.uniform() > 0.85:
+            continue
+        middle = (np.array([row, column]) + 0.5 + generator.uniform(-0.25, 0.25, 2)) * cell
+        radius = cell * generator.uniform(0.38, 0.52)
+        light = generator.choice([-1, 1]) * generator.uniform(0.25, 0.6) * generator.uniform(0.3, 1, 3)
+        colours[_shape((y - middle[0]) / radius, (x - middle[1]) / radius, shape)] = ground + light
+    colours += generator.normal(0, 0.08, colours.shape)
+    return Image.fromarray((colours.clip(0, 1) * 255).astype(np.uint8))
+
+
+def _shape(y: NDArray[np.float64], x: NDArray[np.float64], shape: str) -> NDArray[np.bool_]:
+    """Which places are in a part that reaches from -1 to 1; all shapes have about as many."""
+    down, across = np.abs(y), np.abs(x)
+    if shape == "ring":
+        return (np.hypot(y, x) <= 0.62) & (np.hypot(y, x) >= 0.25)
+    if shape == "cross":
+        return (np.minimum(down, across) <= 0.24) & (np.maximum(down, across) <= 0.72)
+    return (down <= 0.32) & (across <= 1) if shape == "across" else (across <= 0.32) & (down <= 1)
+
+
+def parts(folder: Path, each: int = 40, tested: int = 24, seed: int = 0) -> Path:
+    """train/<shape>/*.png and val/<shape>/*.png; other seeds are other pictures."""
+    for number, name in enumerate(SHAPES):
+        for part, count, first in (("train", each, 0), ("val", tested, 500)):
+            where = folder / part / name
+            where.mkdir(parents=True)
+            for place in range(count):
+                scatter(100_000 * seed + 1000 * number + first + place, name).save(where / f"{place:03}.png")
+    return folder
 
 
 def textures(folder: Path, each: int = 8, tested: int = 4) -> Path:

@@ -1,7 +1,6 @@
 """Started by torchrun, or alone: tiny recipes, one after another, on a folder of photographs; nothing is probed.
 
-Learning rates can be a share of the recipes' own: at the full ones, which are for batches of thousands, twenty steps on
-32 pictures make differences of rounding a thousand times larger.
+Learning rates can be a share of the recipes' own, with which twenty steps make differences of rounding much larger.
 
 python -m torch.distributed.run --standalone --nproc_per_node 2 tests/recipes_in_processes.py DATA OUT NAME…
 """
@@ -20,7 +19,7 @@ from randquant.recipes.imagenet import EXPERIMENTS
 from randquant.settings import RecipeSettings
 
 STEPS = 20
-RATE = 0.01
+RATE = 0.1
 
 
 def run(data: Path, out: Path, name: str, steps: int = STEPS, rate: float = RATE) -> Path:

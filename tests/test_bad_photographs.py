@@ -14,7 +14,7 @@ from folders import draw, textures
 from randquant import cli
 from randquant.errors import UserError
 from randquant.probe.unseen import split_path
-from randquant.recipes.experiment import SIZES
+from randquant.recipes.size import SIZES
 from randquant.run import Run
 from randquant.settings import ReadingSettings
 

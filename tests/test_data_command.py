@@ -345,4 +345,4 @@ def test_a_suite_stands_for_its_data_sets() -> None:
     assert spelled_out(["dtd", "mini"])[0] == "dtd"
     assert "digits" in spelled_out(["mini"])
     assert not set(spelled_out(["mini"])) & set(spelled_out(["dabs"]))
-    assert {*spelled_out(["mini"]), *spelled_out(["dabs"])} == set(DATASETS)
+    assert {*spelled_out(["mini"]), *spelled_out(["dabs"]), "clipart"} == set(DATASETS)

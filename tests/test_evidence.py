@@ -26,7 +26,7 @@ def pictures(_: str = "") -> Dataset:
     values = torch.rand(90, 3, 16, 16, generator=generator) / 2 + torch.eye(3)[target][:, :, None, None] / 2
     spec = Spec((Grid(3, (16, 16), (8, 8)),), Target("class", 3))
     train, test = (Batch(ids, (values[ids],), target[ids]) for ids in (torch.arange(60), torch.arange(60, 90)))
-    return Dataset("emoji_category", spec, {"train": train, "test": test}, ("red", "green", "blue"), "images")
+    return Dataset("clipart", spec, {"train": train, "test": test}, ("red", "green", "blue"), "images")
 
 
 @pytest.fixture(autouse=True)

@@ -15,10 +15,11 @@ import soundfile
 import torch
 from tokenizers.decoders import ByteLevel
 
-from layouts.mini_media import LAYOUTS
+from layouts.mini_media import CLIPART, LAYOUTS
 from randquant.data import Dataset
 from randquant.data.entry import Entry
 from randquant.data.mini import (
+    clipart,
     emoji,
     emoji_category,
     help_pages,
@@ -29,10 +30,11 @@ from randquant.data.mini import (
     xray_shapes,
 )
 from randquant.data.mini.spectrogram import spectrogram, waveform
+from randquant.errors import UserError
 
 ENTRIES: dict[str, Entry] = {
     entry.name: entry
-    for module in (spoken_article, speaker, help_pages, emoji, emoji_category, xray_shapes, shape_questions)
+    for module in (spoken_article, speaker, help_pages, emoji, emoji_category, clipart, xray_shapes, shape_questions)
     for entry in module.ENTRIES
 }
 
@@ -142,6 +144,36 @@ def test_captions_fit_as_often_as_not(tmp_path: Path, monkeypatch: pytest.Monkey
         assert sorted(right.tolist()) == sorted(wrong.tolist())
     first = dataset.parts["train"].take(torch.tensor([2])).inputs[0]  # the second drawing, on white
     assert bool((first == 1).all())
+
+
+def test_variants_of_a_drawing_are_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = opened("clipart", tmp_path, monkeypatch).held("train")
+    assert train.groups is not None
+    # two bears, a cat, a house, a map, a desk, and a home that is the house
+    assert train.groups.tolist() == [0, 0, 1, 2, 4, 5, 2, 6, 8, 9, 10]
+    assert clipart.subject("Toy-Car_BW_07") == clipart.subject("toy_car") == "toy car"
+    assert clipart.subject("05_a_red") == "05_a_red"
+    monkeypatch.setattr(clipart, "_SERIES", 1)  # of two apples
+    again = clipart.read(ENTRIES["clipart"], tmp_path, False)
+    assert len(again.held("test").ids) == 1
+    assert len(again.held("train").ids) == len(train.ids) + 2
+    darker = 1 - (1 - train.inputs[0]) / 2
+    assert clipart.groups_of(["one", "two"], torch.stack([train.inputs[0][0], darker[0]])).tolist() == [0, 0]
+
+
+def test_a_drawing_is_shown_whole_on_white(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    apple = opened("clipart", tmp_path, monkeypatch).held("test").inputs[0][0]  # [3, 48, 48], of 24 x 96 pixels
+    assert bool((apple[:, :18] == 1).all() and (apple[:, 30:] == 1).all())
+    assert bool((apple[:, 18:30, :16] == 1).all())
+    assert bool((apple[:, 18:30, 16:] < 0.5).all())
+
+
+def test_what_is_no_drawing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    LAYOUTS["clipart"].write(tmp_path, monkeypatch)
+    path = tmp_path / CLIPART / "tools/none.png"
+    path.write_bytes(b"<html>no drawing of any kind</html>")
+    with pytest.raises(UserError, match=rf"{path} cannot be read .*does not begin as a PNG file"):
+        clipart.read(ENTRIES["clipart"], tmp_path, False)
 
 
 def test_findings_change_the_picture_where_they_are() -> None:

@@ -98,4 +98,5 @@ def test_a_suite_is_measured_once_and_reported(tmp_path: Path, capsys: pytest.Ca
 
 def test_the_tasks_of_the_suites() -> None:
     assert Pair("digits", "digits") in pairs("mini")
+    assert Pair("clipart", "clipart") not in pairs("mini")  # its test part is kept for the recipes
     assert len(pairs("dabs")) == 34

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from randquant.data import Batch, Dataset
 from randquant.encoder import VisionBackbone, make_encoder
+from randquant.encoder.pooling import MaxPool, hasten_pooling
 from randquant.encoder.vision import normalised
 from randquant.errors import UserError
 from randquant.pretrain import pretrain
@@ -54,6 +55,26 @@ def test_a_model_of_the_published_size_without_its_head(name: str, width: int, p
     assert encoder.width == width
     assert count(encoder) == parameters
     assert encoder((torch.empty(2, 3, 224, 224, device="meta"),)).shape == (2, width)
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 9, 8), (1, 64, 7, 7), (2, 1, 4, 6)])
+def test_fast_pooling_gives_torchs_bits_and_gradients(shape: tuple[int, ...]) -> None:
+    """Ties too, of which a rectifier makes many."""
+    model = nn.Sequential(nn.MaxPool2d(3, stride=2, padding=1))
+    images = torch.randn(shape, generator=torch.Generator().manual_seed(0)).clamp(min=0)
+    images[0, 0, 0, 0] = math.nan
+    weight = torch.randn(model(images).shape, generator=torch.Generator().manual_seed(1))
+    given = []
+    for _ in range(2):  # torch's, then ours
+        leaf = images.clone().requires_grad_()
+        pooled = model(leaf)
+        pooled.backward(weight)
+        given.append((pooled.detach(), leaf.grad))
+        assert pooled.is_contiguous()
+        hasten_pooling(model)
+    assert type(model[0]) is MaxPool
+    for torchs, ours in zip(*given, strict=True):
+        torch.testing.assert_close(ours, torchs, rtol=0, atol=0, equal_nan=True)
 
 
 @pytest.mark.parametrize("name", ["resnet50", "timm/resnet18", "vit_small_patch16_224"])

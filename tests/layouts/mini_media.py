@@ -17,6 +17,7 @@ STAMPS = "mini/spoken_article/usr/share/tuxpaint/stamps"
 SOUNDS = "mini/speaker/usr/share/asterisk/sounds"
 HELP = "mini/help/usr/share/libreoffice/help"
 EMOJI = "mini/emoji/package"
+CLIPART = "mini/clipart/usr/share/openclipart/png"
 
 SENTENCES = {  # by folder: how a paragraph begins
     "en-US": "Choose the command that opens window",
@@ -114,6 +115,28 @@ def emoji(root: Path, patch: pytest.MonkeyPatch) -> None:
         Image.fromarray(pixels).save(root / EMOJI / f"img/google/64/1f60{number:x}.png")
 
 
+def clipart(root: Path, patch: pytest.MonkeyPatch) -> None:
+    """A drawing a folder, another two of animals, one of which is named as a variant of the first, and another apple.
+
+    That of people is the house. What is too large, or a link, is not read; the apple is wide, and transparent at left.
+    """
+    names = ("animals/bear_01", "animals/bear_Blue2", "animals/cat", "buildings/house", "food/apple", "geography/map")
+    names += ("office/desk", "people/home", "plants/tree", "recreation/ball", "signs_and_symbols/stop_sign_by_a")
+    names += ("tools/saw", "transportation/car", "food/apple_bw")
+    for number, name in enumerate(names):
+        seed = 3 if name == "people/home" else number
+        shape = (24, 96, 4) if name == "food/apple" else (64, 64, 4)
+        pixels = np.random.default_rng(seed).integers(0, 128, shape, dtype=np.uint8)
+        pixels[..., 3] = 255
+        pixels[:, :32, 3] = 0 if name == "food/apple" else 255
+        path = root / CLIPART / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    head = (root / CLIPART / "tools/saw.png").read_bytes()[:16]
+    (root / CLIPART / "people/wall.png").write_bytes(head + (40_000).to_bytes(4) + (20_000).to_bytes(4))
+    (root / CLIPART / "office/saw.png").symlink_to("../tools/saw.png")
+
+
 LAYOUTS = {
     "spoken_article": Layout(  # Catalan, Spanish, French, Romanian of a stamp; the fifth stamp is the fox
         write=spoken_article,
@@ -147,5 +170,10 @@ LAYOUTS = {
         write=emoji,
         targets={"train": [8, 5, 8, 5, 5, 8, 5, 8], "test": [8, 5]},
         broken=f"{EMOJI}/img/google/64/1f605.png",
+    ),
+    "clipart": Layout(  # apple and ball are the fourth and the eighth group
+        write=clipart,
+        targets={"train": [0, 0, 0, 1, 3, 4, 5, 6, 8, 9, 10], "test": [2, 2, 7]},
+        broken=f"{CLIPART}/tools/saw.png",
     ),
 }

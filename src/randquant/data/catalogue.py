@@ -35,6 +35,7 @@ from randquant.data.dabs import (
 )
 from randquant.data.entry import Entry
 from randquant.data.mini import (
+    clipart,
     emoji,
     emoji_category,
     fashion_mnist,
@@ -79,6 +80,7 @@ MODULES = (
     digits,
     fashion_mnist,
     emoji_category,
+    clipart,
     spoken_article,
     speaker,
     japanese_vowels,

@@ -45,6 +45,6 @@ def spelled_out(names: Sequence[str]) -> list[str]:
     """The names, with `mini` and `dabs` as the data sets of that suite."""
     suites = {
         "mini": [name for name, entry in DATASETS.items() if "mini" in entry.roles],
-        "dabs": [name for name, entry in DATASETS.items() if "mini" not in entry.roles],
+        "dabs": [name for name, entry in DATASETS.items() if not {"mini", "recipe"} & set(entry.roles)],
     }
     return [one for name in names for one in suites.get(name, [name])]

@@ -11,7 +11,7 @@ from randquant.data.batch import Dataset, Metric, Samples
 from randquant.spec import Spec
 
 Domain = Literal["images", "speech", "english_text", "multilingual_text", "sensor", "medical", "vision_language"]
-Role = Literal["pretrain", "transfer", "mini", "vocabulary"]
+Role = Literal["pretrain", "transfer", "mini", "vocabulary", "recipe"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Entry:
         name: as the command line takes it; for the benchmark, that of the published table.
         title: as the published table prints it.
         domain: as in the published table.
-        roles: what it is used for.
+        roles: what it is used for; "recipe" is a set that no suite opens, so that recipes have a fresh test part.
         folder: where it lies under the data root; sets that read the same files share it. "" where it needs none.
         layout: what must stand in that folder, in one line.
         size: of the download, rounded, as its publisher states it; or how many samples, where that is not known.

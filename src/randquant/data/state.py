@@ -29,7 +29,7 @@ def state_of(entry: Entry, root: Path) -> str:
 
 
 def trouble(entry: Entry, root: Path) -> UserError | None:
-    """What stops the data set from being opened; None if nothing does. Its samples are not decoded.
+    """What stops the data set from being opened; None if nothing does. Samples in files are seldom decoded for it.
 
     Raises:
         UserError: it cannot be told, for a library is not installed.

@@ -11,8 +11,8 @@ _LUMA = (0.2989, 0.587, 0.114)
 
 def gray(colours: Tensor) -> Tensor:
     """How light each place is: [B, 1, H, W]."""
-    weights = colours.new_tensor(_LUMA).reshape(1, -1, 1, 1)
-    return (colours * weights).sum(dim=1, keepdim=True)
+    red, green, blue = colours.unbind(dim=1)
+    return (_LUMA[0] * red).add_(green, alpha=_LUMA[1]).add_(blue, alpha=_LUMA[2]).unsqueeze(1)
 
 
 def turn_hue(colours: Tensor, turns: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ def jitter(colours: Tensor, amounts: Tensor, order: Tensor, chosen: Tensor) -> T
         kind = kind.reshape(-1, 1, 1, 1)
         other = torch.where(kind == CONTRAST, light.mean(dim=(1, 2, 3), keepdim=True), light)
         other = torch.where(kind == BRIGHTNESS, 0, other)
-        colours = (colours * factor + other * (1 - factor)).clamp(0, 1)
+        colours = torch.lerp(other, colours, factor).clamp_(0, 1)
         rows = turned.nonzero().squeeze(1)  # hue takes the most time, so it is turned where it must be
         if len(rows):
             colours = colours.index_copy(0, rows, turn_hue(colours[rows], amounts[rows, HUE]))

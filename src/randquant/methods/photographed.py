@@ -96,6 +96,8 @@ def blur(images: Tensor, draws: Draws, view: int, settings: MethodSettings) -> T
 def invert(images: Tensor, draws: Draws, view: int, settings: MethodSettings) -> Tensor:
     """Solarize some views."""
     share = settings.second_solarize_share if view else settings.solarize_share
+    if not share:
+        return images
     return torch.where(_coins(draws, "solarize", view, share), solarize(images), images)
 
 

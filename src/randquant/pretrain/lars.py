@@ -68,4 +68,4 @@ def _direction(parameter: Tensor, weight_decay: float, trust: float) -> Tensor:
     own, length = parameter.norm(), direction.norm()
     # A norm of 0 scales nothing. The choice is made on the device: asking for it here would wait for the device.
     scale = torch.where((own > 0) & (length > 0), trust * own / length, torch.ones_like(own))
-    return direction * scale
+    return direction.mul_(scale)

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from lightning_fabric import Fabric
 from torch import nn
+from torch.nn.utils import get_total_norm
+from torch.optim import Optimizer
 
 from randquant import world
 from randquant.data import Batch, Dataset
@@ -207,11 +210,9 @@ def train(
                     summed[name] = summed.get(name, 0) + value / settings.accumulate
             if step == first and fabric.is_global_zero and (unused := _unused(encoder)):
                 _log.warning(f"the encoder's {', '.join(unused)} had no part in the first step, so it left them alone")
-            norm = fabric.clip_gradients(
-                training, optimizer, max_norm=settings.clip or math.inf, error_if_nonfinite=False
-            )
+            norm = _clipped(fabric, training, optimizer, settings)
             values = dict(zip(summed, world.mean(torch.stack(list(summed.values()))).tolist(), strict=True))
-            values["gradient_norm"] = float(cast(torch.Tensor, norm))
+            values["gradient_norm"] = float(norm)
             # Mixed precision with 16 bits skips steps whose gradient overflows, so there the loss alone tells.
             if not math.isfinite(values["loss"] if settings.precision == "16" else sum(values.values())):
                 with world.agreement(fabric.device):
@@ -259,6 +260,15 @@ def train(
             remember(run, dataset)
         fabric.barrier()  # a process that ended before the run is whole would take the others with it
     return run
+
+
+def _clipped(fabric: Fabric, training: nn.Module, optimizer: Optimizer, settings: PretrainSettings) -> torch.Tensor:
+    """The norm of all gradients, which are clipped where that is asked for."""
+    if not settings.clip and settings.precision != "16":  # whose gradients are scaled until they are clipped
+        return get_total_norm([one.grad for one in training.parameters() if one.grad is not None])
+    limit = settings.clip or math.inf
+    norm = fabric.clip_gradients(training, optimizer, max_norm=limit, error_if_nonfinite=False)
+    return cast(torch.Tensor, norm)
 
 
 def _is_finite(module: nn.Module) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from randquant.settings import EncoderSettings, MethodSettings, PretrainSettings, SuperviseSettings
+from randquant.recipes.size import SIZES
+from randquant.settings import PretrainSettings, SuperviseSettings
 from randquant.settings.choices import Scale
 
 IMAGENET = 1_281_167  # training photographs
@@ -25,6 +26,7 @@ class Experiment:
         hardware: what the published figure was made on, or what this one needs.
         batch: samples of a step, those of all processes together.
         epochs: of the training.
+        samples: of an epoch.
         warmup: epochs in which the learning rate rises.
         probe_rate: the linear probe's learning rate for 256 samples.
         expected: the published figure in per cent, or None where nobody has published one.
@@ -41,6 +43,7 @@ class Experiment:
     hardware: str = "16 GPUs of 32 GB, 256 photographs each"
     batch: int = 4096
     epochs: int = 100
+    samples: int = IMAGENET
     warmup: int = 10
     side: int = 224
     probe_rate: float = 0.1
@@ -68,39 +71,49 @@ class Experiment:
             f"Expected: {expected}{f' (published: {self.source})' if self.expected is not None else ''}",
             *(f"Chosen:   {one}" for one in self.chosen),
             "",
-            "--scale tiny runs the same code on any small folder of photographs; only sizes are others.",
+            "--scale tiny runs the same code on any small folder of photographs; sizes, and what follows, are others.",
         ]
         return "\n".join(lines)
 
+    def pixels(self, scale: Scale) -> int:
+        """The side of an image."""
+        return SIZES[scale].pixels(self.side, self.options["encoder"])
+
     def pretraining(
-        self, data: str, out: Path, samples: int, *, scale: Scale = "full", seed: int = 0
+        self, data: str, out: Path, samples: int, *, scale: Scale = "full", seed: int = 0, steps: int = 0
     ) -> PretrainSettings:
         """The settings of the self-supervised training.
 
         Args:
             data, out: as the training's.
             samples: how many there are to train on; an epoch is so many, less what fills no batch.
-            scale: tiny changes sizes alone: of images, model, heads, batch and training. The learning rate stays that
-                of the full batch.
+            scale: tiny changes sizes, of images, model, heads, batch and training, and what follows from them: `Size`.
             seed: all random numbers follow from it.
+            steps: of the training; 0 is the scale's number of epochs.
         """
         size = SIZES[scale]
         batch = min(self.batch, size.batch or self.batch, samples)
-        epochs = size.epochs or self.epochs
         each = samples // batch
+        steps = steps or (size.epochs or self.epochs) * each
         options = dict(self.options)
+        details = size.fit(
+            options.pop("method_details"),
+            side=self.pixels(scale) / self.side,
+            steps=steps / (self.epochs * (self.samples // self.batch)),
+        )
         if options.pop("rate_changes_by_epoch", False):
             options["rate_every"] = each
         return PretrainSettings(
             data=data,
             out=out,
             method=self.method,
-            steps=epochs * each,
+            steps=steps,
             batch=batch,
+            learning_rate=size.rate(options.pop("learning_rate"), options["optimizer"], batch / self.batch),
             warmup=self.warmup / self.epochs,
             seed=seed,
             encoder=size.shrink(options.pop("encoder")),
-            method_details=size.shrink_heads(options.pop("method_details")),
+            method_details=details,
             precision="16" if scale == "full" else "32",
             workers=size.workers,
             **options,
@@ -118,54 +131,9 @@ class Experiment:
             epochs=epochs,
             rate_epochs=-(-epochs // 3),
             batch=size.batch or self.batch,
-            side=size.side or self.side,
+            side=self.pixels(scale),
             encoder=size.shrink(options.pop("encoder")),
             seed=seed,
             workers=size.workers,
             **options,
         )
-
-
-@dataclass(frozen=True)
-class Size:
-    """What a scale changes; 0 and "" for what stays as it is.
-
-    Attributes:
-        side: pixels of an image's side.
-        backbone, transformer: the vision model, and the one in the place of a vision transformer.
-        batch, epochs: of the self-supervised training; the batch is that of others too.
-        labelled: epochs of supervised training, and of the linear probe.
-        hidden: the largest hidden width of heads.
-        workers: processes that read.
-    """
-
-    side: int = 0
-    backbone: str = ""
-    transformer: str = ""
-    batch: int = 0
-    epochs: int = 0
-    labelled: int = 0
-    hidden: int = 0
-    workers: int = 16
-
-    def shrink(self, encoder: EncoderSettings) -> EncoderSettings:
-        """The encoder of this size."""
-        smaller = self.transformer if encoder.stem == "mocov3" else self.backbone
-        return replace(encoder, backbone=smaller or encoder.backbone)
-
-    def shrink_heads(self, details: MethodSettings) -> MethodSettings:
-        """The method with heads of this size."""
-        if not self.hidden:
-            return details
-        return replace(
-            details, hidden=min(self.hidden, details.hidden), projection=min(self.hidden // 2, details.projection)
-        )
-
-
-SIZES: dict[Scale, Size] = {
-    "full": Size(),
-    "tiny": Size(
-        side=32, backbone="timm/test_resnet", transformer="timm/test_vit", batch=32, epochs=100, labelled=30,
-        hidden=128, workers=0,
-    ),
-}  # fmt: skip

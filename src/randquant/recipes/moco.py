@@ -127,6 +127,7 @@ def _cifar(name: str, method: str) -> Experiment:
         hardware="one GPU",
         batch=512,
         epochs=500,
+        samples=50_000,
         side=32,
         measure="linear probe, top-1, CIFAR-10",
         source="nobody has published this row",

@@ -21,7 +21,8 @@ from randquant.pretrain import train
 from randquant.probe import extract, labels_of
 from randquant.probe.score import Score
 from randquant.probe.task import config_hash, result_lines
-from randquant.recipes.experiment import SIZES, Experiment
+from randquant.recipes.experiment import Experiment
+from randquant.recipes.size import SIZES
 from randquant.run.files import replace
 from randquant.settings import EncoderSettings, PretrainSettings, RecipeSettings
 from randquant.supervise import linear_probe, supervise, vote
@@ -29,7 +30,8 @@ from randquant.supervise.linear import BATCH, EPOCHS
 from randquant.supervise.training import open_labelled
 
 LINEAR, BEST, NEIGHBOURS = "linear", "linear, best epoch", "knn"  # heads
-_TOLD = {LINEAR: "linear, last epoch", BEST: "linear, best epoch (published practice)", NEIGHBOURS: "200 neighbours"}
+ABOVE, BELOW = "above", "**not above**"
+_TOLD = {LINEAR: "linear, last epoch", BEST: "linear, best epoch (published practice)", NEIGHBOURS: "neighbours"}
 
 
 def runner(experiment: Experiment) -> Callable[[RecipeSettings], Path]:
@@ -57,21 +59,20 @@ def run_experiment(experiment: Experiment, settings: RecipeSettings) -> Path:
     dataset = _open(experiment, settings)
     began = time.monotonic()
     page = out / "page.md"
+    scores: dict[str, dict[str, float]] = {}
+    encoders: dict[str, Encoder] = {}
     if experiment.kind == "supervise":
-        scores = {"supervised": _supervised(experiment, settings, dataset, out)}
+        scores["supervised"] = _supervised(experiment, settings, dataset, out)
     else:
-        encoders = {experiment.method or "published": _trained(experiment, settings, dataset, out)}
-        if world.rank():  # the probe takes one process
-            return page
-        encoders[UNTRAINED] = make_encoder(dataset.spec, _sizes(experiment, settings), settings.seed)
-        device = find_device(settings.device)
-        scores = {}
-        for name, encoder in encoders.items():
-            scores[name] = _probed(
-                settings, dataset, encoder.to(device), experiment.probe_rate if _asks(name, settings) else None
-            )
-    if world.rank():
+        encoders[experiment.method or "published"] = _trained(experiment, settings, dataset, out)
+    if world.rank():  # the probe takes one process
         return page
+    if experiment.kind != "supervise" or settings.scale == "tiny":
+        encoders[UNTRAINED] = make_encoder(dataset.spec, _sizes(experiment, settings), settings.seed)
+    device = find_device(settings.device)
+    for name, encoder in encoders.items():
+        rate = experiment.probe_rate if _asks(name, settings) else None
+        scores[name] = _probed(settings, dataset, encoder.to(device), rate)
     out.mkdir(parents=True, exist_ok=True)
     lines = list(_lines(experiment, settings, dataset, scores, time.monotonic() - began))
     replace(out / "results.jsonl", lambda file: file.write("".join(json.dumps(one) + "\n" for one in lines).encode()))
@@ -99,8 +100,7 @@ def _open(experiment: Experiment, settings: RecipeSettings) -> Dataset:
         raise UserError(
             f"data: got none, but {experiment.name} needs a folder of photographs: train/<class>/… and val/…"
         )
-    side = SIZES[settings.scale].side or experiment.side
-    found = open_labelled(settings.data, side)
+    found = open_labelled(settings.data, experiment.pixels(settings.scale))
     found.check_classes("data")
     if len(found.classes) < 2:
         raise UserError(f"data: {settings.data} has 1 class, needs 2 at least")
@@ -123,11 +123,11 @@ def _trained(experiment: Experiment, settings: RecipeSettings, dataset: Dataset,
 
 def _plan(experiment: Experiment, settings: RecipeSettings, dataset: Dataset, out: Path) -> PretrainSettings:
     samples = len(dataset.parts["train"].ids)
-    plan = experiment.pretraining(settings.data, out / "run", samples, scale=settings.scale, seed=settings.seed)
-    changes: dict[str, Any] = {"device": settings.device, "quiet": settings.quiet}
-    changes |= {"steps": settings.steps} if settings.steps else {}
-    changes |= {"resume": True} if (out / "run" / "config.json").exists() else {}
-    return dataclasses.replace(plan, **changes)
+    plan = experiment.pretraining(
+        settings.data, out / "run", samples, scale=settings.scale, seed=settings.seed, steps=settings.steps
+    )
+    begun = (out / "run" / "config.json").exists()
+    return dataclasses.replace(plan, device=settings.device, quiet=settings.quiet, resume=begun)
 
 
 def _sizes(experiment: Experiment, settings: RecipeSettings) -> EncoderSettings:
@@ -152,7 +152,7 @@ def _probed(settings: RecipeSettings, dataset: Dataset, encoder: Encoder, rate: 
     found: dict[str, float] = {}
     if rate is not None:
         batch = min(BATCH, size.batch or BATCH)
-        # Sizes alone differ: the learning rate stays that of the full batch.
+        # The learning rate stays that of the full batch: with less, the small features of a random encoder go unread.
         lines = linear_probe(
             encoder, dataset, epochs=size.labelled or EPOCHS, batch=batch, base=rate * BATCH / batch,
             seed=settings.seed, workers=size.workers,
@@ -203,7 +203,22 @@ def _page(experiment: Experiment, settings: RecipeSettings, scores: dict[str, di
     title = f"# {experiment.name}: {experiment.title}"
     scale = "Tiny: the same code on other sizes; it says nothing about ImageNet." if settings.scale == "tiny" else ""
     head = ["| encoder | " + " | ".join(_TOLD[one] for one in heads) + " |", "|---|" + "---|" * len(heads)]
-    return "\n\n".join(one for one in (title, scale, "\n".join([*head, *rows]), told) if one) + "\n"
+    parts = (title, scale, "\n".join([*head, *rows]), *_verdicts(scores), told)
+    return "\n\n".join(one for one in parts if one) + "\n"
+
+
+def _verdicts(scores: dict[str, dict[str, float]]) -> Iterator[str]:
+    """By how much each encoder is above the random one, or that it is not, by the heads that both were asked."""
+    for name, found in scores.items():
+        gaps = {
+            head: found[head] - random
+            for head, random in scores.get(UNTRAINED, {}).items()
+            if head != BEST and head in found
+        }
+        if name == UNTRAINED or not gaps:
+            continue
+        told = ", ".join(f"{head} {100 * gap:+.2f}" for head, gap in gaps.items())
+        yield f"{name} is {ABOVE if min(gaps.values()) > 0 else BELOW} the random encoder, none: {told} points."
 
 
 def _percent(value: float | None) -> str:
