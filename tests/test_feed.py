@@ -99,7 +99,7 @@ def test_threads_of_this_process_read_what_is_mapped(
     patience = time.monotonic() + 10
     while threading.active_count() > threads and time.monotonic() < patience:
         time.sleep(0.01)
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads  # one of an earlier test may have ended too
     (tmp_path / "values.npy").write_bytes(b"")
     os.utime(tmp_path / "values.npy", (1, 1))
     with pytest.raises(UserError, match=r"values\.npy cannot be read \(it is empty\)"):
