@@ -249,6 +249,7 @@ def test_calls_take_turns_and_slow_ones_sit_out() -> None:
     assert ran[9:] == ["fast", "other"] * 2
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(not processes.peaks_can_be_read(), reason="needs /proc/self/clear_refs, which Linux has")
 def test_peak_memory_is_what_a_call_is_known_to_need() -> None:
     batch = batches.Batch(batches.AUDIO, torch.bfloat16)

@@ -15,6 +15,7 @@ from hidden import everything
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "integrations"
 PAGES = sorted(FOLDER.glob("*.py"))
+LONG = ("with_lightly", "with_stable_pretraining")  # whose libraries take long to import
 
 
 def test_every_page_is_listed() -> None:
@@ -24,7 +25,9 @@ def test_every_page_is_listed() -> None:
         assert f"[{page.name}]({page.name})" in listed
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [pytest.param(one, id=one.stem, marks=[pytest.mark.soak] if one.stem in LONG else []) for one in PAGES]
+)
 def test_page_holds_what_it_says(page: Path) -> None:
     tree = ast.parse(page.read_text(encoding="utf-8"))
     assert (ast.get_docstring(tree) or "").startswith("# ")

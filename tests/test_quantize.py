@@ -69,7 +69,7 @@ bin_counts = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(
     shape=shapes,
     dtype=st.sampled_from(FLOATS + INTEGERS),
