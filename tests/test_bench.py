@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from randquant.data import Batch, Dataset, open_data
 from randquant.errors import UserError
 from randquant.methods.quantized import QuantizedInputs
 from randquant.probe import extract, raw
+from randquant.probe.score import MIDDLE
 from randquant.quantize.bins import quantize_with_bins
 from randquant.quantize.draw import Draws
 from randquant.report import terminal
@@ -310,6 +313,7 @@ def test_the_main_job_leaves_a_whole_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(maps, "flat", lambda features: features[:, :2].astype(float))  # t-SNE has a test of its own
+    monkeypatch.setattr(import_module(quickstart.__module__), "Plan", partial(Plan, penalties=MIDDLE))
     out = tmp_path / "quickstart"
     settings = QuickstartSettings(out=out, steps=2, device="cpu", quiet=True)
     assert quickstart(settings) == out / "report.html"

@@ -28,6 +28,7 @@ import speed
 from results import Case, Results
 from table import speed_table
 
+from hidden import everything
 from randquant.quantize import cpu_numba, reference
 from randquant.quantize.draw import Fractions
 from randquant.quantize.scope import Limits
@@ -41,7 +42,7 @@ def printed(script: str, tmp_path: Path) -> str:
     """What a quick run prints, which is the page that it writes and says nothing of the machine."""
     file = tmp_path / "page.md"
     command = [sys.executable, str(ROOT / "benchmarks" / script), "--quick", "--threads", "1", "--markdown", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(command, env=everything(), capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert file.read_text() == done.stdout
     for told in (str(ROOT), str(tmp_path), f" {platform.node()} "):
@@ -248,6 +249,7 @@ def test_calls_take_turns_and_slow_ones_sit_out() -> None:
     assert ran[9:] == ["fast", "other"] * 2
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(not processes.peaks_can_be_read(), reason="needs /proc/self/clear_refs, which Linux has")
 def test_peak_memory_is_what_a_call_is_known_to_need() -> None:
     batch = batches.Batch(batches.AUDIO, torch.bfloat16)

@@ -121,8 +121,8 @@ def test_each_command_has_a_room_that_does_its_work(name: str) -> None:
 
 def test_an_interrupted_run_saves_its_state(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    words = ["pretrain", "digits", "--out", run, "--steps", "1000000", "--log-every", "1", "--device", "cpu"]
-    process = subprocess.Popen([*COMMAND, *map(str, words)], stderr=subprocess.PIPE, text=True)
+    words = f"pretrain digits --out {run} --steps 1000000 --batch 32 --width 16 --depth 1 --log-every 1 --device cpu"
+    process = subprocess.Popen([*COMMAND, *words.split()], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
     while not (run / "metrics.jsonl").exists() or not (run / "metrics.jsonl").stat().st_size:
         assert time.monotonic() < deadline, "no step was logged"

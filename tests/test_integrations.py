@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from hidden import everything
+
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "integrations"
 PAGES = sorted(FOLDER.glob("*.py"))
+LONG = ("with_lightly", "with_stable_pretraining")  # whose libraries take long to import
 
 
 def test_every_page_is_listed() -> None:
@@ -22,35 +25,36 @@ def test_every_page_is_listed() -> None:
         assert f"[{page.name}]({page.name})" in listed
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [pytest.param(one, id=one.stem, marks=[pytest.mark.soak] if one.stem in LONG else []) for one in PAGES]
+)
 def test_page_holds_what_it_says(page: Path) -> None:
     tree = ast.parse(page.read_text(encoding="utf-8"))
     assert (ast.get_docstring(tree) or "").startswith("# ")
     assert any(isinstance(node, ast.Assert) for node in ast.walk(tree))
     # Warnings of foreign libraries are theirs; an exit code is ours.
-    done = subprocess.run([sys.executable, page], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, page], env=everything(), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 
 
-def test_python_of_the_readme_runs_as_it_stands() -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(blocks) == 4
-    done = subprocess.run([sys.executable, "-W", "error", "-c", "\n".join(blocks)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+EXAMPLES = {"README.md": 4, "docs/own-data.md": 1, "docs/training.md": 1}  # the blocks of Python on a page
+RUN = """
+import sys
+from pathlib import Path
+for page in sys.argv[1:]:
+    exec(compile(Path(page).read_text(encoding="utf-8"), page, "exec"), {"__name__": "__main__"})
+"""
 
 
-def test_python_of_the_page_on_own_data_runs_as_it_stands() -> None:
-    text = (ROOT / "docs" / "own-data.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-    done = subprocess.run([sys.executable, "-W", "error", "-c", block], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-
-def test_python_of_the_training_page_runs_as_it_stands(tmp_path: Path) -> None:
-    (block,) = re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs" / "training.md").read_text(encoding="utf-8"), flags=re.DOTALL
-    )
-    done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, cwd=tmp_path)
+def test_python_of_readme_and_docs_runs_as_it_stands(tmp_path: Path) -> None:
+    """Each page with names of its own, in one process for all: imports take seconds."""
+    for page, count in EXAMPLES.items():
+        text = (ROOT / page).read_text(encoding="utf-8")
+        blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+        assert len(blocks) == count
+        (tmp_path / f"{Path(page).stem}.py").write_text("\n".join(blocks), encoding="utf-8")
+    words = [sys.executable, "-W", "error", "-c", RUN, *(f"{Path(page).stem}.py" for page in EXAMPLES)]
+    done = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / "waves" / "encoder.safetensors").exists()
 

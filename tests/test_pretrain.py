@@ -177,11 +177,16 @@ def test_a_finished_run_resumed_stays_as_it_is(tmp_path: Path) -> None:
 
 def test_a_process_is_stopped_by_sigterm_with_143(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from randquant.pretrain import train;"
-        "from randquant.settings import PretrainSettings;"
-        "train(PretrainSettings(data='digits', method='emix', out=Path(sys.argv[1]), steps=10**6, log_every=1))"
+        "import sys; from pathlib import Path; from randquant.pretrain import train; from samples import SMALL;"
+        "from randquant.settings import PretrainSettings; given = {'steps': 10**6, 'encoder': SMALL, 'log_every': 1};"
+        "train(PretrainSettings(data='digits', method='emix', out=Path(sys.argv[1]), **given))"
     )
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "run")],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parent,
+    )
     lines, patience = tmp_path / "run" / "metrics.jsonl", time.monotonic() + 60
     while not (lines.exists() and lines.read_text().count("\n") > 1) and time.monotonic() < patience:
         time.sleep(0.1)

@@ -21,6 +21,7 @@ from randquant.probe import extract, neighbours, probe, raw, score, score_task
 from randquant.probe.score import PENALTIES, choose_penalty, cut, draw_few, logistic, standardise
 from randquant.settings import PretrainSettings, ProbeSettings
 from randquant.spec import Spec, Table, Target
+from samples import SMALL
 
 CLASSES, EACH = 4, 40
 LABELS = np.repeat(np.arange(CLASSES), EACH)
@@ -61,9 +62,10 @@ def test_more_labels_help_on_average() -> None:
 
 
 def test_same_seed_same_scores_and_another_seed_others() -> None:
-    once, again = (score(features(1.0), LABELS, features(1.0, 1), LABELS, seed=3) for _ in range(2))
+    given = features(1.0), LABELS, features(1.0, 1), LABELS
+    once, again = (score(*given, seed=3, few=(5,), draws=2) for _ in range(2))
     assert once == again
-    assert score(features(1.0), LABELS, features(1.0, 1), LABELS, seed=4) != once
+    assert score(*given, seed=4, few=(5,), draws=2) != once
 
 
 def test_validation_part_is_a_fifth_of_every_class_and_is_never_drawn() -> None:
@@ -97,8 +99,10 @@ def test_the_test_part_chooses_nothing() -> None:
     train, test = features(1.5), features(1.5, 1)
     rng = np.random.default_rng(5)
     half = rng.permutation(len(test))
-    parts = [by_place(score(train, LABELS, test[rows], LABELS[rows])) for rows in (half[:80], half[80:])]
-    whole = by_place(score(train, LABELS, test, LABELS))
+    parts = [
+        by_place(score(train, LABELS, test[rows], LABELS[rows], few=(5,), draws=2)) for rows in (half[:80], half[80:])
+    ]
+    whole = by_place(score(train, LABELS, test, LABELS, few=(5,), draws=2))
     for place, value in whole.items():
         assert value == pytest.approx((parts[0][place] + parts[1][place]) / 2, abs=1e-12)
 
@@ -116,7 +120,7 @@ def test_all_labels_are_used_once_the_penalty_is_chosen() -> None:
     best = max(PENALTIES, key=lambda penalty: (reached[penalty], penalty))
     assert choose_penalty(scaled[pool], LABELS[pool], scaled[held_out], LABELS[held_out]) == best
     expected = logistic(scaled, LABELS, best).score(scaled_test, LABELS)
-    assert by_place(score(train, LABELS, test, LABELS))["linear_accuracy", "all", 0] == expected
+    assert by_place(score(train, LABELS, test, LABELS, few=(1,), draws=1))["linear_accuracy", "all", 0] == expected
 
 
 def test_seven_penalties_and_the_strongest_of_equals() -> None:
@@ -308,7 +312,8 @@ def test_probe_of_the_random_encoder_gives_lines_and_a_table(capsys: pytest.Capt
 
 def test_probe_of_a_run_says_its_method_and_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = tmp_path / "run"
-    train(PretrainSettings(data="digits", method="rq", out=run, steps=1, seed=3, device="cpu", quiet=True))
+    given = PretrainSettings(data="digits", out=run, steps=1, seed=3, encoder=SMALL, device="cpu", quiet=True)
+    train(given)
     lines = probe(ProbeSettings(run=str(run), task=("digits",), draws=1, device="cpu", quiet=True))
     assert {(line["method"], line["seed"]) for line in lines} == {("raw", 3), ("none", 3), ("rq", 3)}
     assert capsys.readouterr().out == ""

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 from randquant import __version__
 from randquant.data import open_data
@@ -18,6 +17,7 @@ from randquant.errors import UserError
 from randquant.pretrain import pretrain
 from randquant.run import Run
 from samples import SMALL, SPECS, sample
+from tied import Tied
 
 CONFIG = {"settings": {"seed": 3}}
 
@@ -70,20 +70,6 @@ def test_the_encoder_gives_equal_features_in_a_fresh_process(kind: str, tmp_path
     subprocess.run([sys.executable, "-c", code, str(run.path), str(tmp_path / "expected.pt")], check=True)
 
 
-class Tied(nn.Module):
-    """A module of one's own: two layers share one weight, and a norm holds running means and a count."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm1d(64)
-        self.first, self.second = nn.Linear(64, 64), nn.Linear(64, 64)
-        self.second.weight = self.first.weight
-
-    def forward(self, values: Tensor) -> Tensor:
-        features: Tensor = self.second(self.first(self.norm(values.flatten(1))).relu())
-        return features
-
-
 def test_a_module_of_ones_own_gives_equal_features_in_a_fresh_process(tmp_path: Path) -> None:
     digits, module = open_data("digits"), Tied()
     before = module.first.weight.detach().clone()
@@ -95,7 +81,7 @@ def test_a_module_of_ones_own_gives_equal_features_in_a_fresh_process(tmp_path: 
     with torch.no_grad():
         torch.save([inputs, module.eval()(*inputs)], tmp_path / "expected.pt")
     code = (
-        "import sys, torch; from randquant.run import Run; from test_run import Tied; torch.set_num_threads(1)\n"
+        "import sys, torch; from randquant.run import Run; from tied import Tied; torch.set_num_threads(1)\n"
         "inputs, features = torch.load(sys.argv[2], weights_only=True)\n"
         "module = Tied(); encoder = Run.open(sys.argv[1]).encoder(module)\n"
         "assert module.second.weight is module.first.weight and encoder.width == 64 and not module.training\n"

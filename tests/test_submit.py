@@ -36,7 +36,7 @@ def settings(**changes: Any) -> BenchSettings:
 
 
 def test_jobs_measure_the_grid_between_them_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = settings(out=tmp_path / "bench", jobs=2, job_cpus=1)
+    given = settings(out=tmp_path / "bench", jobs=2, job_cpus=1, one_penalty=True)
     assert bench(given) == tmp_path / "bench" / "report.html"
     results = (tmp_path / "bench" / "results.jsonl").read_text()
     assert {f'"method": "{name}"' in results for name in ("raw", "none", "rq")} == {True}

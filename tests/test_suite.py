@@ -87,7 +87,7 @@ def test_symbols_are_quantized_as_embeddings() -> None:
 
 
 def test_a_suite_is_measured_once_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = settings(out=tmp_path / "bench", methods="rq", steps=2, device="cpu")
+    given = settings(out=tmp_path / "bench", methods="rq", steps=2, one_penalty=True, device="cpu")
     assert bench(given) == tmp_path / "bench" / "report.html"
     before = (tmp_path / "bench" / "results.jsonl").read_text()
     assert {f'"method": "{name}"' in before for name in ("raw", "none", "rq")} == {True}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
-import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from killed import stored_digits
 from randquant import cli, world
@@ -26,7 +25,7 @@ from randquant.run import Run
 from randquant.settings import PretrainSettings
 from randquant.spec import Grid, Spec, Table, Tokens
 from samples import SMALL
-from stored import OnDisk
+from stored import Deadly, OnDisk, Torn
 
 DIGITS = open_data("digits")
 SPEC = Spec((Grid(2, (12,), (3,)),))
@@ -133,22 +132,14 @@ def test_another_module_is_refused_by_the_parameter_that_differs(
 # Samples that turn out bad on the way.
 
 
-class Torn(OnDisk):
-    """Digits in a file, one of which cannot be read as long as there is a file named torn."""
-
-    def take(self, rows: Tensor) -> Batch:
-        if (rows == 700).any() and self.path.with_name("torn").exists():
-            raise OSError(5, "Input/output error", "700.png")
-        return super().take(rows)
-
-
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_a_bad_sample_on_the_way_costs_no_step(accumulate: int, workers: int, tmp_path: Path) -> None:
     """Once it is mended, the training goes on with the same bits, though batch norms had moved already."""
     stored = stored_digits(tmp_path).parts["train"]
     assert isinstance(stored, OnDisk)
-    data = replace(DIGITS, parts={"train": Torn(stored.path, stored.ids)})
+    error = OSError(5, "Input/output error", "700.png")
+    data = replace(DIGITS, parts={"train": Torn(stored.path, stored.ids, 700, error)})
     given = settings(
         tmp_path / "run", method="rq+byol", batch=400, workers=workers, accumulate=accumulate, steps=4, seed=SEED
     )
@@ -182,19 +173,12 @@ class Normed(nn.Module):
         return out
 
 
-class Deadly(OnDisk):
-    """Digits in a file; the worker that reads one of them is killed, as the system does it where memory runs out."""
-
-    def take(self, rows: Tensor) -> Batch:
-        if (rows == 700).any():
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().take(rows)
-
-
-def test_a_worker_that_is_killed_is_one_line(tmp_path: Path) -> None:
+def test_a_worker_that_is_killed_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = _MultiProcessingDataLoaderIter._try_get_data
+    monkeypatch.setattr(looks, "__defaults__", (0.5,))  # seconds after which torch looks whether the worker lives
     stored = stored_digits(tmp_path).parts["train"]
     assert isinstance(stored, OnDisk)
-    data = replace(DIGITS, parts={"train": Deadly(stored.path, stored.ids)})
+    data = replace(DIGITS, parts={"train": Deadly(stored.path, stored.ids, 700)})
     with pytest.raises(
         UserError, match=r"^workers: a process that reads samples has ended \([^\n]*\); [^\n]*--resume$"
     ):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from randquant.data import Batch, Dataset
 from randquant.encoder import VisionBackbone, make_encoder
-from randquant.encoder.pooling import MaxPool, hasten_pooling
+from randquant.encoder.pooling import MaxPool2d, hasten_pooling
 from randquant.encoder.vision import normalised
 from randquant.errors import UserError
 from randquant.pretrain import pretrain
@@ -72,7 +72,7 @@ def test_fast_pooling_gives_torchs_bits_and_gradients(shape: tuple[int, ...]) ->
         given.append((pooled.detach(), leaf.grad))
         assert pooled.is_contiguous()
         hasten_pooling(model)
-    assert type(model[0]) is MaxPool
+    assert type(model[0]) is MaxPool2d
     for torchs, ours in zip(*given, strict=True):
         torch.testing.assert_close(ours, torchs, rtol=0, atol=0, equal_nan=True)
 

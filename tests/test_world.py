@@ -47,10 +47,11 @@ def test_two_processes_compute_what_one_does(table: str) -> None:
 
 
 def test_every_method_is_compared(table: str) -> None:
-    compared = {name.partition(",")[0].rpartition("+")[2]: found for name, found in lines(table).items()}
-    assert set(METHODS) <= set(compared), table
-    for name in METHODS:
-        assert set(compared[name]) == {"loss 1", "gradient 1", "loss 20", "gradient 20", "state 20"}
+    wanted = {"loss 1", "gradient 1", "loss 20", "gradient 20", "state 20"}
+    compared = {
+        name.partition(",")[0].rpartition("+")[2] for name, found in lines(table).items() if set(found) == wanted
+    }
+    assert set(METHODS) <= compared, table
 
 
 def test_exchange_and_batch_normalisation_are_compared(table: str) -> None:

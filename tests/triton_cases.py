@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from randquant import randomized_quantize
-from randquant.quantize import draw, gpu_draw, gpu_triton, operation, reference
+from randquant.quantize import draw, gpu_draw, gpu_triton, gpu_walk, operation, reference
 from randquant.quantize.scope import FLOATS, INTEGERS
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -60,6 +60,11 @@ def assert_agree(x: Tensor, target: str, seed: int = 0, **arguments: object) -> 
     out = x if target == "in place" else laid_out(torch.full_like(on_cpu, 77), target)
     randomized_quantize(x, **arguments, generator=torch.Generator().manual_seed(seed), backend="triton", out=out)
     torch.testing.assert_close(out.cpu(), expected, rtol=0, atol=0, equal_nan=True)
+
+
+def walked(x: Tensor) -> gpu_walk.Walk:
+    """How the kernels walk over x."""
+    return gpu_walk.walk(x.shape, (x.stride(),), x.dtype, x.device, True)
 
 
 LAYOUTS = ("elements side by side", "channels side by side", "samples side by side", "apart", "gap")
@@ -120,16 +125,16 @@ def test_several_programs_share_a_scope(dtype: torch.dtype, limits: tuple[float,
     x = numbers((1, 1, 20_001), dtype, 100.0, 1)
     if dtype in FLOATS:
         x[0, 0, :9000] = math.nan  # the first of them find nothing finite
-    assert gpu_triton._plan(x.to(DEVICE)).parts > 1
+    assert walked(x.to(DEVICE)).parts > 1
     assert_agree(x.to(DEVICE), "in place", limits=limits)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_offsets_of_64_bits(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_triton, "WIDE", 0)
+    monkeypatch.setattr(gpu_walk, "WIDE", 0)
     monkeypatch.setattr(gpu_triton, "_planned", gpu_triton._planned.__wrapped__)
     x = laid_out(numbers((2, 3, 1100), torch.float32, 1.0, 2), layout)
-    assert gpu_triton._plan(x).offsets == torch.int64
+    assert walked(x).offsets == torch.int64
     assert_agree(x, "elements side by side")
 
 
@@ -190,18 +195,22 @@ def test_ranges_beyond_the_type(dtype: torch.dtype) -> None:
 def test_programs_cover_everything_once(
     processors: int, shape: tuple[int, int, int], layout: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gpu_triton, "_processors", lambda device: processors)
-    monkeypatch.setattr(gpu_triton, "_planned", gpu_triton._planned.__wrapped__)
-    b, c, n = shape
-    x = torch.empty(shape, device="meta") if layout == "rows" else torch.empty(b, n, c, device="meta").mT
-    plan = gpu_triton._plan(x)
-    assert plan.parts * plan.reach >= n > (plan.parts - 1) * plan.reach
-    assert plan.reach % plan.along == 0
-    assert plan.programs == b * -(-c // plan.across) * plan.parts
-    busy = plan.programs >= 2 * processors
-    assert busy or plan.reach == plan.along  # nothing is left to share out
-    assert plan.across * plan.along <= 8192
-    assert 1 <= plan.warps <= 8
+    monkeypatch.setattr(gpu_walk, "_processors", lambda device: processors)
+    x = (
+        torch.empty(shape, device="meta")
+        if layout == "rows"
+        else torch.empty(shape[0], shape[2], shape[1], device="meta").mT
+    )
+    way = walked(x)
+    b, c, n = way.shape
+    assert b * c * n == x.numel()
+    assert way.parts * way.reach >= n > (way.parts - 1) * way.reach
+    assert way.reach % way.along == 0
+    assert way.programs == b * -(-c // way.across) * way.parts
+    busy = way.programs >= 2 * processors
+    assert busy or way.reach == way.along  # nothing is left to share out
+    assert way.across * way.along <= 8192
+    assert 1 <= way.warps <= 8
 
 
 KEYS = torch.tensor([0, 1, -1, 2**63 - 1, -(2**63), *range(77, 105)])
@@ -212,6 +221,23 @@ def test_keys_below_keys(words: tuple[int | Tensor, ...]) -> None:
     moved = [word.to(DEVICE) if isinstance(word, Tensor) else word for word in words]
     assert torch.equal(gpu_draw.fold(KEYS.to(DEVICE), moved).cpu(), draw.fold(KEYS, *words))
     assert torch.equal(gpu_draw.fold(KEYS[3].to(DEVICE), moved).cpu(), draw.fold(KEYS[3], *words))
+
+
+@pytest.mark.parametrize("words", [(KEYS,), (KEYS, 2**40 + 7), (KEYS, "edges", -1, 3)])
+def test_keys_below_one_on_the_cpu(words: tuple[int | str | Tensor, ...]) -> None:
+    root = torch.tensor(-(2**63) + 5)
+    named = [draw._named(word) if isinstance(word, str) else word for word in words]
+    moved = [word.to(DEVICE) if isinstance(word, Tensor) else word for word in named]
+    assert torch.equal(gpu_draw.fold(root, moved).cpu(), draw.fold(root, *words))
+
+
+@pytest.mark.parametrize(("channels", "bins"), [(1, 2), (3, 8), (40, 5), (1, 256)])
+def test_edges_and_values_at_once(channels: int, bins: int) -> None:
+    purposes = draw._named("edges"), draw._named("values")
+    edges, values = gpu_draw.edges_and_values(KEYS.to(DEVICE), channels, bins, *purposes)
+    expected = draw.uniform(KEYS, channels * (bins - 1), "edges", runs=channels).reshape(-1, bins - 1)
+    assert torch.equal(edges.cpu(), expected)
+    assert torch.equal(values.cpu(), draw.uniform(KEYS, channels * bins, "values").reshape(-1, bins))
 
 
 @pytest.mark.parametrize(("count", "runs"), [(1, 0), (7, 0), (1500, 0), (1, 1), (21, 3), (315, 5), (512, 2)])

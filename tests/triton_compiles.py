@@ -17,7 +17,7 @@ from torch import Tensor
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
-from randquant.quantize import draw, gpu_draw, gpu_draw_kernels, gpu_kernels, gpu_triton
+from randquant.quantize import draw, gpu_draw, gpu_draw_kernels, gpu_kernels, gpu_triton, gpu_walk
 from randquant.quantize.scope import Limits
 
 KERNELS = (
@@ -26,6 +26,7 @@ KERNELS = (
     gpu_kernels.range_gradient,
     gpu_draw_kernels.fold,
     gpu_draw_kernels.uniform,
+    gpu_draw_kernels.edges_and_values,
 )
 
 
@@ -116,7 +117,7 @@ def test_measured_apart(dtype: torch.dtype, compiled: Callable[..., list[str]]) 
 
 
 def test_offsets_of_64_bits(compiled: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu_triton, "WIDE", 0)
+    monkeypatch.setattr(gpu_walk, "WIDE", 0)
     monkeypatch.setattr(gpu_triton, "_planned", gpu_triton._planned.__wrapped__)
     for code in compiled(torch.zeros(1, 1, 20_000)):
         assert_as_meant(code)
@@ -141,5 +142,7 @@ def test_draws(compiled: Callable[..., list[str]]) -> None:
     gpu_draw.fold(keys, [1, 2**40])
     gpu_draw.fold(keys, [keys])
     gpu_draw.uniform(keys, 2000, 1)
+    gpu_draw.fold(torch.tensor(3), [keys, 1, 2])
     gpu_draw.uniform(keys, 21, 1, runs=3)
-    assert len(codes) == 4
+    gpu_draw.edges_and_values(keys, 3, 8, 1, 2)
+    assert len(codes) == 6

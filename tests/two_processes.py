@@ -31,6 +31,7 @@ from samples import SMALL, SPECS, batch
 
 GLOBAL_BATCH = 8
 STEPS = 20
+FEW = 5  # of methods that are compared over all of them on samples of another kind
 SETTINGS = MethodSettings(projection=8, hidden=12, momentum=0.9, crop_smallest=0.8)
 PAIRED = {"mocov3", "byol", "simsiam", "simclr"}  # those that need a partner
 GRIDS_ONLY = {"crop", "shift"}
@@ -52,11 +53,12 @@ class Pixels(nn.Module):
 
 @dataclass(frozen=True)
 class Case:
-    """A method, the kind of sample, whether the encoder is `Pixels`, and what differs from `SETTINGS`."""
+    """A method, the kind of sample, whether the encoder is `Pixels`, how long, and what differs from `SETTINGS`."""
 
     method: str
     kind: str
     own: bool = False
+    steps: int = STEPS
     changes: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -78,7 +80,8 @@ def cases() -> list[Case]:
             if name in PICTURES_ONLY and kind != "2d":
                 continue
             if kind != "table" or name not in GRIDS_ONLY:
-                found.append(Case(f"rq+{name}" if name in PAIRED | {"flip"} else name, kind))
+                whole = f"rq+{name}" if name in PAIRED | {"flip"} else name
+                found.append(Case(whole, kind, steps=STEPS if kind == "2d" else FEW))
     found += [Case(name, "2d", own=True) for name in ("rq", "crop+imix", "crop+rq+byol", "crop+rq+mocov3")]
     found += [Case(name, "2d") for name in ("crop+emix", "mask+rq")]
     found += [Case("emix", "2d", changes={"mixture_weights": "batch"})]
@@ -100,11 +103,11 @@ def train(case: Case, share: slice) -> dict[str, Tensor]:
     inputs = tuple(one.double() if one.is_floating_point() else one for one in samples.inputs)
     samples = samples._replace(inputs=inputs)
     found = {}
-    for step in range(STEPS):
+    for step in range(case.steps):
         order = Draws(0, step, samples.ids).permutation("order")
         chosen = samples.take(order[:GLOBAL_BATCH])
         mine: Batch = chosen.take(share)
-        loss = method(encoder, mine, Draws(0, step, chosen.ids, share), step / STEPS).value
+        loss = method(encoder, mine, Draws(0, step, chosen.ids, share), step / case.steps).value
         optimizer.zero_grad()
         loss.backward()
         gradients = averaged(flat([torch.zeros_like(one) if one.grad is None else one.grad for one in trained]))
@@ -112,9 +115,9 @@ def train(case: Case, share: slice) -> dict[str, Tensor]:
             one.grad = gradient.reshape(one.shape).clone()
         nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
-        if step in (0, STEPS - 1):
+        if step in (0, case.steps - 1):
             found |= {f"loss {step + 1}": averaged(loss.detach()), f"gradient {step + 1}": gradients}
-    found[f"state {STEPS}"] = flat(list(everything.state_dict().values()))
+    found[f"state {case.steps}"] = flat(list(everything.state_dict().values()))
     return found
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 
-class MaxPool(nn.MaxPool2d):
+class MaxPool2d(nn.MaxPool2d):
     """torch's, which on the CPU takes several times longer where channels do not lie side by side."""
 
     def forward(self, input: Tensor) -> Tensor:
@@ -20,7 +20,7 @@ class MaxPool(nn.MaxPool2d):
 
 
 def hasten_pooling(model: nn.Module) -> None:
-    """Let every max pooling of images in a model be `MaxPool`; they stay the same objects, with their hooks."""
+    """Let every max pooling of images in a model be this `MaxPool2d`; they stay the same objects, with their hooks."""
     for one in model.modules():
         if type(one) is nn.MaxPool2d:
-            one.__class__ = MaxPool
+            one.__class__ = MaxPool2d

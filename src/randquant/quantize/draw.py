@@ -12,7 +12,7 @@ import importlib
 import importlib.util
 import zlib
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ def fold(keys: Tensor, *words: int | str | Tensor) -> Tensor:
     """Derive one key below each key, as a folder below a folder.
 
     Args:
-        keys: int64, any shape.
+        keys: int64, any shape; a single one on the CPU goes with words on any device, as torch's numbers do.
         words: integers, names (their CRC-32 stands for them), or int64 tensors that broadcast with keys; each names
             the key below the one before.
 
@@ -57,7 +57,9 @@ def fold(keys: Tensor, *words: int | str | Tensor) -> Tensor:
         int64 keys in the shape that keys and words broadcast to.
     """
     named = [_named(word) if isinstance(word, str) else word for word in words]
-    if compiled := _compiled(keys.device.type):
+    leading = named[0] if named and not keys.ndim else keys
+    device = leading.device if isinstance(leading, Tensor) else keys.device
+    if compiled := _compiled(device.type):
         derived: Tensor = compiled.fold(keys, named)
         return derived
     for word in named:
@@ -147,10 +149,17 @@ def fractions(
         numbers = numbers.to(device).view(rows, columns)
         return _in_runs(numbers, runs)
 
+    def coins() -> Tensor | None:
+        """Whether each quantizer's sample is quantized, [S]; None where all are."""
+        return None if p == 1 else (draw("applied", samples, 1) < p).expand(samples, channels).flatten()
+
     def spread(rows: Tensor) -> Tensor:
         """[groups, channels or 1, ...] to [S, ...], one row for each quantizer."""
         return rows.expand(samples, channels, *rows.shape[2:]).flatten(0, 1)
 
+    if (fused := _fused(device, keys, bins)) and not (uniform_edges or midpoint):
+        edges, values = fused(keys, channels, most, _named("edges"), _named("values"))
+        return Fractions(edges, values, None, coins())
     counts = None
     if fewest < most:
         counts = fewest + (draw("bins", groups, 1) * (most - fewest + 1)).long()  # [groups, 1]
@@ -165,13 +174,19 @@ def fractions(
             unused = torch.arange(1, most, device=device) >= counts  # [groups, R-1]
             edges = _ascending(edges.masked_fill(unused.unsqueeze(1), torch.inf))
     values = None if midpoint else draw("values", groups, channels * most).view(groups, channels, most)
-    applied = None if p == 1 else draw("applied", samples, 1) < p
     return Fractions(
         edges=spread(edges),
         values=None if values is None else spread(values),
         bins=None if counts is None else spread(counts),
-        applied=None if applied is None else applied.expand(samples, channels).flatten(),
+        applied=coins(),
     )
+
+
+def _fused(device: torch.device, keys: Tensor | None, bins: tuple[int, int]) -> Any:
+    """What draws edges and values of keys at once on this device; None where nothing does."""
+    fewest, most = bins
+    compiled = _compiled(device.type) if keys is not None and fewest == most > 1 else None
+    return getattr(compiled, "edges_and_values", None) if most <= getattr(compiled, "LONGEST", 0) else None
 
 
 def _ascending(edges: Tensor) -> Tensor:
@@ -196,6 +211,12 @@ def torch_seed(seed: int, purpose: str, *words: int) -> int:
     return int(fold(torch.tensor(seed), purpose, *words))
 
 
+@functools.lru_cache(maxsize=16)  # one holds for an epoch
+def _root(seed: int, epoch: int) -> Tensor:
+    """The key of an epoch, on the CPU."""
+    return fold(torch.tensor(seed, dtype=torch.int64, device="cpu"), epoch)
+
+
 class Draws:
     """The random numbers of one training step, for the samples of one batch.
 
@@ -212,14 +233,16 @@ class Draws:
     """
 
     def __init__(self, seed: int, epoch: int, ids: Tensor, rows: slice = slice(None)) -> None:
-        root = fold(torch.tensor(seed, dtype=torch.int64), epoch)
-        self._all_keys = fold(root.to(ids.device), ids)  # [G]
-        self._keys = self._all_keys[rows]  # [B]
-        self.rows = torch.arange(len(ids), device=ids.device)[rows]
+        self._root, self._slice = _root(seed, epoch), rows
+        self._all_ids, self._ids = ids, ids[rows]
+
+    @functools.cached_property
+    def rows(self) -> Tensor:
+        return torch.arange(len(self._all_ids), device=self._all_ids.device)[self._slice]
 
     def keys(self, purpose: str, view: int = 0) -> Tensor:
         """Keys for `randomized_quantize` or `uniform`: int64 [B]."""
-        return fold(self._keys, purpose, view)
+        return fold(self._root, self._ids, purpose, view)
 
     def uniform(self, purpose: str, *shape: int, view: int = 0) -> Tensor:
         """Uniform numbers in [0, 1): float32 [B, *shape]."""
@@ -230,4 +253,4 @@ class Draws:
 
         It may keep fixed points.
         """
-        return fold(self._all_keys, purpose, view).argsort(stable=True)[self.rows]
+        return fold(self._root, self._all_ids, purpose, view).argsort(stable=True)[self.rows]

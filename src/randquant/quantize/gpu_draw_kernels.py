@@ -10,31 +10,37 @@ from triton.language.random import philox_impl
 _ROUNDS = tl.constexpr(10)
 
 
-@triton.jit(do_not_specialize=["low", "high", "low_2", "high_2", "count"])
-def fold(keys, words, out, low, high, low_2, high_2, count, TWICE: tl.constexpr, BLOCK: tl.constexpr):
+@triton.jit(do_not_specialize=["count", "root_low", "root_high", "low", "high", "low_2", "high_2"])
+def fold(
+    out, keys, words, count, root_low, root_high, low, high, low_2, high_2,
+    NUMBERS: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
     """Write the keys below `count` keys to out.
 
     Args:
-        keys, words, out: int64 [count]; words None: all have the one whose halves are low and high.
-        low_2, high_2: with TWICE, the word of a key below that one.
+        out, keys, words: int64 [count]. keys None: all are the one whose halves are root_low and root_high; words
+            None: there is no word of each.
+        NUMBERS: how many words of all come after it, each given by its halves.
     """
     place = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     inside = place < count
-    key = tl.load(keys + place, mask=inside, other=0)
-    if words is None:
-        first, second = _words(low, place), _words(high, place)
+    if keys is None:
+        key = _joined(_words(root_low, place), _words(root_high, place))
     else:
+        key = tl.load(keys + place, mask=inside, other=0)
+    if words is not None:
         word = tl.load(words + place, mask=inside, other=0)
-        first, second = word.to(tl.uint32), (word >> 32).to(tl.uint32)
-    key = _below(key, first, second)
-    if TWICE:
+        key = _below(key, word.to(tl.uint32), (word >> 32).to(tl.uint32))
+    if NUMBERS > 0:
+        key = _below(key, _words(low, place), _words(high, place))
+    if NUMBERS > 1:
         key = _below(key, _words(low_2, place), _words(high_2, place))
     tl.store(out + place, key, mask=inside)
 
 
-@triton.jit(do_not_specialize=["purpose", "rows", "runs", "width"])
+@triton.jit(do_not_specialize=["rows", "runs", "width", "purpose"])
 def uniform(
-    keys, out, purpose, rows, runs, width,
+    keys, out, rows, runs, width, purpose,
     SORTED: tl.constexpr, BLOCK_ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr,
 ):  # fmt: skip
     """Write rows of `width` numbers to out, float32 [rows, width].
@@ -44,22 +50,49 @@ def uniform(
         purpose: the word of the stream.
         SORTED: each row ascends; BLOCK_COLUMNS then holds all of it.
     """
-    row = (tl.program_id(0).to(tl.int64) * BLOCK_ROWS + tl.arange(0, BLOCK_ROWS))[:, None]
-    column = (tl.program_id(1).to(tl.int64) * BLOCK_COLUMNS + tl.arange(0, BLOCK_COLUMNS))[None, :]
+    row, column, key = _rows(keys, rows, runs, BLOCK_ROWS, BLOCK_COLUMNS)
     inside = (row < rows) & (column < width)
-    key = tl.load(keys + row // runs, mask=row < rows, other=0)
-    number = row % runs * width + column
-    zero = tl.zeros([BLOCK_ROWS, BLOCK_COLUMNS], tl.uint32)
-    block = (number // 4).to(tl.uint32) + zero
-    c0, c1, c2, c3 = philox_impl(
-        block, _words(purpose, zero), zero, zero, key.to(tl.uint32) + zero, (key >> 32).to(tl.uint32) + zero, _ROUNDS
-    )
-    turn = number % 4
-    bits = tl.where(turn < 2, tl.where(turn == 0, c0, c1), tl.where(turn == 2, c2, c3))
-    drawn = (bits >> 8).to(tl.int32).to(tl.float32) * (1.0 / 16777216)
+    drawn = _numbers(key, row % runs * width + column, purpose)
     if SORTED:
         drawn = tl.sort(tl.where(inside, drawn, float("inf")), 1)
     tl.store(out + row * width + column, drawn, mask=inside)
+
+
+@triton.jit(do_not_specialize=["rows", "channels", "bins", "for_edges", "for_values"])
+def edges_and_values(
+    keys, edges, values, rows, channels, bins, for_edges, for_values,
+    BLOCK_ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr,
+):  # fmt: skip
+    """Write what `uniform` does of both purposes: sorted rows of bins - 1 to edges, rows of bins to values."""
+    row, column, key = _rows(keys, rows, channels, BLOCK_ROWS, BLOCK_COLUMNS)
+    inside = (row < rows) & (column < bins)
+    tl.store(values + row * bins + column, _numbers(key, row % channels * bins + column, for_values), mask=inside)
+    width = bins - 1
+    inside &= column < width
+    drawn = _numbers(key, row % channels * width + column, for_edges)
+    drawn = tl.sort(tl.where(inside, drawn, float("inf")), 1)
+    tl.store(edges + row * width + column, drawn, mask=inside)
+
+
+@triton.jit
+def _rows(keys, rows, runs, BLOCK_ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr):
+    """The rows [BLOCK_ROWS, 1] of a program, its columns [1, BLOCK_COLUMNS], and the keys of the rows."""
+    row = (tl.program_id(0).to(tl.int64) * BLOCK_ROWS + tl.arange(0, BLOCK_ROWS))[:, None]
+    column = (tl.program_id(1).to(tl.int64) * BLOCK_COLUMNS + tl.arange(0, BLOCK_COLUMNS))[None, :]
+    return row, column, tl.load(keys + row // runs, mask=row < rows, other=0)
+
+
+@triton.jit
+def _numbers(key, number, purpose):
+    """The numbers at these places of the keys' streams, uniform in [0, 1)."""
+    zero = tl.zeros_like(number).to(tl.uint32)
+    c0, c1, c2, c3 = philox_impl(
+        (number // 4).to(tl.uint32), _words(purpose, zero), zero, zero,
+        key.to(tl.uint32) + zero, (key >> 32).to(tl.uint32) + zero, _ROUNDS,
+    )  # fmt: skip
+    turn = number % 4
+    bits = tl.where(turn < 2, tl.where(turn == 0, c0, c1), tl.where(turn == 2, c2, c3))
+    return (bits >> 8).to(tl.int32).to(tl.float32) * (1.0 / 16777216)
 
 
 @triton.jit
@@ -69,8 +102,14 @@ def _words(word, like):
 
 
 @triton.jit
+def _joined(low, high):
+    """64-bit keys of their halves."""
+    return (high.to(tl.uint64) << 32 | low.to(tl.uint64)).to(tl.int64, bitcast=True)
+
+
+@triton.jit
 def _below(key, low, high):
     """The keys below 64-bit keys that two 32-bit words name."""
     zero = tl.zeros_like(low)
     c0, c1, _, _ = philox_impl(low, high, zero, zero + 1, key.to(tl.uint32), (key >> 32).to(tl.uint32), _ROUNDS)
-    return (c1.to(tl.uint64) << 32 | c0.to(tl.uint64)).to(tl.int64, bitcast=True)
+    return _joined(c0, c1)

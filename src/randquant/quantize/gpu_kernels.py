@@ -41,8 +41,8 @@ def measure(
 
 @triton.jit(do_not_specialize=["most_bins"])
 def quantize(
-    x, out, edges, values, applied, lows, highs, channels, n, parts, reach, most_bins,
-    x_b, x_c, x_n, out_b, out_c, out_n,
+    x, out, edges, values, applied, lows, highs, channels, n, parts, reach,
+    x_b, x_c, x_n, out_b, out_c, out_n, most_bins,
     WORK: tl.constexpr, QUARTER: tl.constexpr, ENDS: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr,
     INDEX: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip
@@ -113,8 +113,8 @@ def quantize(
 
 @triton.jit(do_not_specialize=["most_bins"])
 def range_gradient(
-    x, gradient, out, edges, values, applied, channels, n, most_bins,
-    x_b, x_c, x_n, gradient_b, gradient_c, gradient_n, out_b, out_c, out_n,
+    x, gradient, out, edges, values, applied, channels, n,
+    x_b, x_c, x_n, gradient_b, gradient_c, gradient_n, out_b, out_c, out_n, most_bins,
     WORK: tl.constexpr, QUARTER: tl.constexpr, ENDS: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr,
     INDEX: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_N: tl.constexpr,
 ):  # fmt: skip

@@ -7,7 +7,7 @@ elements that most of the GPU would rest, several programs share each scope: one
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 import triton.language as tl
@@ -15,14 +15,9 @@ from torch import Tensor
 
 from . import gpu_kernels as kernels
 from .draw import Fractions
-from .gpu_numbers import blocks, power_of_2
+from .gpu_launch import Plan, launch
+from .gpu_walk import Strides, Walk, walk
 from .scope import INTEGERS, Limits, arithmetic
-
-WARP = 1024  # elements that a warp holds in its registers; half as many if arithmetic is in float64
-WARPS = 8  # of a program, at most
-SCOPES = 256  # of a program, at most: each takes registers of its own
-LINE = 128  # bytes that memory delivers together
-WIDE = 2**30  # elements from which on offsets have 64 bits; whatever begins below it ends below 2^31
 
 _NAMES = {
     torch.float32: tl.float32,
@@ -44,33 +39,20 @@ def quantize(
         raise NotImplementedError("quantile edges")
     if x.numel() == 0:
         return
-    x, out = _merged(x, out)
-    plan = _plan(x, out)
+    plan, way = _plan(kernels.quantize, x, out)
     low = high = None
     if limits is not None:
         low, high = (limit.reshape(-1).contiguous() for limit in limits)
-    elif plan.parts > 1:
-        low, high = _ends(x, plan)
-    drawn = fractions.edges, fractions.values, fractions.applied
-    work = arithmetic(x.dtype)
-    _launch(
-        kernels.quantize,
-        plan,
-        x,
-        *(out, *(None if part is None else part.contiguous() for part in drawn), low, high),
-        *(*x.shape[1:], plan.parts, plan.reach, fractions.edges.shape[1] + 1, *x.stride(), *out.stride()),
-        WORK=_NAMES[work],
-        QUARTER=torch.finfo(work).max / 4,
-    )
+    elif way.parts > 1:
+        low, high = _ends(x)
+    launch(plan, (x, out, *_side_by_side(fractions), low, high), fractions.edges.shape[1] + 1)
 
 
 def measure(x: Tensor) -> Limits:
     """The smallest and largest finite value of each scope; see `reference.measure`."""
-    samples, channels, _ = x.shape
-    (x,) = _merged(x)
-    low, high = _ends(x, _plan(x))
+    low, high = _ends(x)
     work = arithmetic(x.dtype)
-    return low.to(work).view(samples, channels), high.to(work).view(samples, channels)
+    return low.to(work).view(x.shape[:2]), high.to(work).view(x.shape[:2])
 
 
 def range_gradient(x: Tensor, gradient: Tensor, fractions: Fractions) -> Tensor:
@@ -81,82 +63,24 @@ def range_gradient(x: Tensor, gradient: Tensor, fractions: Fractions) -> Tensor:
     out = torch.empty_like(x)
     if x.numel() == 0:
         return out
-    x, gradient, result = _merged(x, gradient, out)
-    plan = _plan(x, gradient, result, shared=False)
-    drawn = fractions.edges, fractions.values, fractions.applied
-    work = arithmetic(x.dtype)
-    _launch(
-        kernels.range_gradient,
-        plan,
-        x,
-        *(gradient, result, *(None if part is None else part.contiguous() for part in drawn)),
-        *(*x.shape[1:], fractions.edges.shape[1] + 1, *x.stride(), *gradient.stride(), *result.stride()),
-        WORK=_NAMES[work],
-        QUARTER=torch.finfo(work).max / 4,
-    )
+    plan, _ = _plan(kernels.range_gradient, x, gradient, out, shared=False)
+    launch(plan, (x, gradient, out, *_side_by_side(fractions)), fractions.edges.shape[1] + 1)
     return out
 
 
-class Plan(NamedTuple):
-    """How programs share the elements of scopes [B, C, N]."""
-
-    across: int  # scopes of a tile
-    along: int  # elements of each in it
-    parts: int  # programs that share a scope
-    reach: int  # elements of a scope that each of them walks along
-    programs: int
-    warps: int
-    offsets: torch.dtype
+def _side_by_side(fractions: Fractions) -> tuple[Tensor | None, ...]:
+    """Edges, values and which samples are quantized, as the kernels read them."""
+    return tuple(
+        [None if one is None else one.contiguous() for one in (fractions.edges, fractions.values, fractions.applied)]
+    )
 
 
-def _plan(x: Tensor, *outs: Tensor, shared: bool = True) -> Plan:
-    """How x is walked; `shared` says that several programs may share a scope."""
-    return _planned(x.shape, tuple(t.stride() for t in (x, *outs)), x.dtype, x.device, shared)
-
-
-@functools.lru_cache(maxsize=1024)  # planning anew costs the host as much as a launch, in every step of a training
-def _planned(
-    shape: tuple[int, ...], strides: tuple[tuple[int, ...], ...], dtype: torch.dtype, device: torch.device, shared: bool
-) -> Plan:
-    """The plan of tensors of one shape, whose strides are those of x first."""
-    samples, channels, n = shape
-    warp = WARP // 2 if arithmetic(dtype) == torch.float64 else WARP
-    columns = strides[0][1] == 1 and strides[0][2] != 1
-    line = min(LINE // dtype.itemsize, power_of_2(channels)) if columns else 1
-    along = min(power_of_2(n), warp * WARPS // line)
-    across = min(power_of_2(channels), max(line, warp // along), SCOPES)
-    programs = samples * blocks(channels, across)
-
-    tiles = blocks(n, along)
-    processors = _processors(device)
-    parts = 1 if not shared or programs >= 2 * processors else min(tiles, blocks(4 * processors, programs))
-    reach = blocks(tiles, parts) * along
-    parts = blocks(n, reach)
-
-    extents = [sum(size * stride for size, stride in zip(shape, some, strict=True)) for some in strides]
-    offsets = torch.int32 if max(extents) < WIDE else torch.int64
-    return Plan(across, along, parts, reach, programs * parts, max(1, across * along // warp), offsets)
-
-
-def _processors(device: torch.device) -> int:
-    """The multiprocessors of a GPU; one for triton's interpreter, which runs on the CPU."""
-    return torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 1
-
-
-def _merged(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """[B, C, N] as [1, B x C, N] where strides allow it: tiles may then hold scopes of several samples."""
-    channels = tensors[0].shape[1]
-    if all(channels == 1 or t.stride(0) == channels * t.stride(1) for t in tensors):
-        return tuple(t.flatten(0, 1).unsqueeze(0) for t in tensors)
-    return tensors
-
-
-def _ends(x: Tensor, plan: Plan) -> Limits:
+def _ends(x: Tensor) -> Limits:
     """The smallest and largest finite element of each scope [B x C], whole numbers if x holds such."""
-    samples, channels, n = x.shape
-    low = torch.empty(samples * channels, plan.parts, dtype=_end_type(x.dtype), device=x.device)
+    plan, way = _plan(kernels.measure, x)
+    low = torch.empty(x.shape[0] * x.shape[1], way.parts, dtype=_end_type(x.dtype), device=x.device)
     high = torch.empty_like(low)
-    _launch(kernels.measure, plan, x, low, high, channels, n, plan.parts, plan.reach, *x.stride())
+    launch(plan, (x, low, high))
     return low.amin(1), high.amax(1)
 
 
@@ -166,20 +90,42 @@ def _end_type(dtype: torch.dtype) -> torch.dtype:
     return arithmetic(dtype)
 
 
-def _launch(kernel: Any, plan: Plan, x: Tensor, *arguments: Any, **constants: Any) -> None:
-    """Run a kernel on the device of x, its first argument."""
-    numbers = torch.iinfo(x.dtype) if x.dtype in INTEGERS else torch.finfo(x.dtype)
-    with torch.cuda.device_of(x):  # type: ignore[no-untyped-call]
-        kernel[(plan.programs,)](
-            x,
-            *arguments,
-            **constants,
-            ENDS=_NAMES[_end_type(x.dtype)],
-            LOWEST=numbers.min,
-            HIGHEST=numbers.max,
-            INDEX=_NAMES[plan.offsets],
-            BLOCK_C=plan.across,
-            BLOCK_N=plan.along,
-            num_warps=plan.warps,
-            enable_fp_fusion=False,  # the definition rounds every product
-        )
+def _plan(kernel: Any, x: Tensor, *others: Tensor, shared: bool = True) -> tuple[Plan, Walk]:
+    """How a kernel walks over x and others of its shape; `shared` says that several programs may share a scope."""
+    strides = (x.stride(), *[one.stride() for one in others])
+    return _planned(kernel, x.shape, strides, x.dtype, x.device, shared)
+
+
+@functools.lru_cache(maxsize=1024)  # planning anew costs the host as much as a launch, in every step of a training
+def _planned(
+    kernel: Any,
+    shape: tuple[int, ...],
+    strides: tuple[Strides, ...],
+    dtype: torch.dtype,
+    device: torch.device,
+    shared: bool,
+) -> tuple[Plan, Walk]:
+    """The plan of tensors of one shape, whose strides are those of x first."""
+    way = walk(shape, strides, dtype, device, shared)
+    work = arithmetic(dtype)
+    limits = torch.iinfo(dtype) if dtype in INTEGERS else torch.finfo(dtype)
+    constants = {
+        "WORK": _NAMES[work],
+        "QUARTER": torch.finfo(work).max / 4,
+        "ENDS": _NAMES[_end_type(dtype)],
+        "LOWEST": limits.min,
+        "HIGHEST": limits.max,
+        "INDEX": _NAMES[way.offsets],
+        "BLOCK_C": way.across,
+        "BLOCK_N": way.along,
+    }
+    return (
+        Plan(
+            kernel,
+            (way.programs,),
+            (*way.shape[1:], *((way.parts, way.reach) if shared else ()), *sum(way.strides, ())),
+            {name: constant for name, constant in constants.items() if name in kernel.arg_names},
+            {"num_warps": way.warps, "enable_fp_fusion": False},  # the definition rounds every product
+        ),
+        way,
+    )

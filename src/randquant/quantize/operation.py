@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import importlib.util
 import operator
@@ -99,7 +100,7 @@ def randomized_quantize(
     samples, channels, size = layout.shape
     quantiles = edges == "quantile"
     chosen = _backend(backend, x, quantiles)
-    if not isinstance(generator, torch.Generator | None):
+    if generator is not None and not isinstance(generator, torch.Generator):
         raise UserError(f"generator: {type(generator).__name__} given; give a torch.Generator, or leave it out")
     ranges = None if limits is None else _limits(limits, layout, x, per)
     ids = None if keys is None else _keys(keys, samples, x, per, generator)
@@ -186,14 +187,19 @@ def _backend(name: str, x: Tensor, quantiles: bool) -> Backend:
         raise UserError('backend: "triton" has no edges="quantile"; give backend="torch" or "auto"')
     if name == "auto":
         name = {"cpu": "numba", "cuda": "torch" if quantiles else "triton"}.get(x.device.type, "torch")
-        if importlib.util.find_spec(_BACKENDS[name][1]) is None:
+        if not _installed(_BACKENDS[name][1]):
             name = "torch"
     module, library, device = _BACKENDS[name]
-    if importlib.util.find_spec(library) is None:
+    if not _installed(library):
         raise UserError(f'backend: "{name}" needs the library {library}; install it, or give backend="auto"')
     if device not in (None, x.device.type):
         raise UserError(f'backend: "{name}" runs on {device} and x is on {x.device}; move x, or give backend="auto"')
     return cast(Backend, importlib.import_module(f"{__package__}.{module}"))
+
+
+@functools.cache
+def _installed(library: str) -> bool:
+    return importlib.util.find_spec(library) is not None
 
 
 def _keys(
@@ -209,8 +215,9 @@ def _keys(
         raise UserError(f"keys: {type(keys).__name__} given; keys are whole numbers of 64 bits, one a sample") from None
     if ids.numel() and (ids.dtype == torch.bool or ids.is_floating_point() or ids.is_complex()):
         raise UserError(f"keys: {ids.dtype} given; keys are whole numbers, one a sample")
-    ids = ids.to(torch.int64).reshape(-1)
-    if len(ids) != samples:
+    if ids.dtype != torch.int64 or ids.ndim != 1:
+        ids = ids.to(torch.int64).reshape(-1)
+    if ids.shape[0] != samples:
         raise UserError(f"keys: {len(ids)} given for {samples} samples; give one a sample")
     return ids
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from numbers import Integral
@@ -43,14 +44,22 @@ class Scopes:
         """A [B, C, N] view of x wherever its strides allow one, otherwise a copy."""
         if not self.batched:
             x = x.unsqueeze(0)
-        return x.permute(self.order).reshape(self.shape)
+        ordered = x.permute(self.order)
+        return ordered if ordered.shape == self.shape else ordered.reshape(self.shape)
 
     def restore(self, scopes: Tensor, like: Tensor) -> Tensor:
         """The inverse of `of`: [B, C, N] to the shape of `like`."""
         inner = like if self.batched else like.unsqueeze(0)
-        inverse = sorted(range(len(self.order)), key=self.order.__getitem__)
-        x = scopes.reshape([inner.shape[d] for d in self.order]).permute(inverse)
+        sizes = [inner.shape[d] for d in self.order]
+        if list(scopes.shape) != sizes:
+            scopes = scopes.reshape(sizes)
+        x = scopes.permute(self.back)
         return x if self.batched else x.squeeze(0)
+
+    @functools.cached_property
+    def back(self) -> tuple[int, ...]:
+        """The inverse of `order`."""
+        return tuple(sorted(range(len(self.order)), key=self.order.__getitem__))
 
 
 def scopes(x: Tensor, channel_dim: int, batch_dim: int | None, per: Per) -> Scopes:
@@ -62,14 +71,20 @@ def scopes(x: Tensor, channel_dim: int, batch_dim: int | None, per: Per) -> Scop
             f"channel_dim: {channel_dim} is the batch dimension of a tensor of shape {tuple(x.shape)}; "
             "give the dimension that holds the channels, or batch_dim=None for a single sample"
         )
+    return _scopes(x.shape, x.stride(), channel, batch)
+
+
+@functools.lru_cache(maxsize=1024)  # the same in every step of a training
+def _scopes(shape: tuple[int, ...], strides: tuple[int, ...], channel: int | None, batch: int | None) -> Scopes:
+    """The quantizers of a tensor of this shape; channel or batch None where no dimension counts them."""
     batched = batch is not None
     if batch is None:  # a batch dimension of one is put in front
-        x, batch, channel = x.unsqueeze(0), 0, None if channel is None else channel + 1
-    strides = x.stride()
+        shape, strides = (1, *shape), (0, *strides)
+        batch, channel = 0, None if channel is None else channel + 1
     outer = (batch,) if channel is None else (batch, channel)
-    inner = sorted(set(range(x.ndim)) - set(outer), key=lambda d: -strides[d])
-    channels = 1 if channel is None else x.shape[channel]
-    return Scopes((*outer, *inner), batched, (x.shape[batch], channels, math.prod(x.shape[d] for d in inner)))
+    inner = sorted(set(range(len(shape))) - set(outer), key=lambda d: -strides[d])
+    channels = 1 if channel is None else shape[channel]
+    return Scopes((*outer, *inner), batched, (shape[batch], channels, math.prod(shape[d] for d in inner)))
 
 
 def _dimension(name: str, dimension: object, x: Tensor) -> int:
