@@ -22,5 +22,5 @@ class MaxPool2d(nn.MaxPool2d):
 def hasten_pooling(model: nn.Module) -> None:
     """Let every max pooling of images in a model be this `MaxPool2d`; they stay the same objects, with their hooks."""
     for one in model.modules():
-        if type(one) is nn.MaxPool2d:
+        if type(one) is nn.MaxPool2d and not one.return_indices:
             one.__class__ = MaxPool2d

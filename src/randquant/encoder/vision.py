@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from randquant.encoder.mocov3_vit import HEADS, start_as_mocov3
-from randquant.encoder.pooling import hasten_pooling
 from randquant.errors import UserError
 from randquant.libraries import library
 from randquant.settings import EncoderSettings
@@ -52,7 +51,6 @@ class VisionBackbone(nn.Module):
             raise UserError(f"backbone: {settings.backbone} takes one image a sample, a grid of two dimensions")
         self.spec, self.settings = spec, settings
         self.module = _model(settings, grid)
-        hasten_pooling(self.module)
         _start_residuals(self.module, settings)
         self.width = _width(self.module, settings.backbone, grid)
 

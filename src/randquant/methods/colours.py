@@ -47,7 +47,7 @@ def jitter(colours: Tensor, amounts: Tensor, order: Tensor, chosen: Tensor) -> T
         kind = order[:, place]
         turned = chosen & (kind == HUE)
         factor = amounts.gather(1, kind.unsqueeze(1)).squeeze(1)  # [B]
-        factor = torch.where(chosen & ~turned, factor, 1).reshape(-1, 1, 1, 1)
+        factor = torch.where(chosen & ~turned, factor, 1).reshape(-1, 1, 1, 1).to(colours.dtype)
         light = gray(colours)
         kind = kind.reshape(-1, 1, 1, 1)
         other = torch.where(kind == CONTRAST, light.mean(dim=(1, 2, 3), keepdim=True), light)

@@ -19,7 +19,8 @@ from torch.optim import Optimizer
 from randquant import world
 from randquant.data import Batch, Dataset
 from randquant.data.reading import Cut, taken
-from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, make_encoder
+from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, VisionBackbone, make_encoder
+from randquant.encoder.pooling import hasten_pooling
 from randquant.errors import UserError
 from randquant.methods import UNTRAINED, Loss, Method, crops, make_method
 from randquant.methods.batch_norm import share_batch_norms
@@ -136,9 +137,12 @@ def train(
                 check_compiler(fabric.device)
             encoder = _encoder(settings, dataset, module)
             method = _method(settings, encoder)
+            if isinstance(encoder, VisionBackbone):  # and no module of the user's own
+                hasten_pooling(encoder)
+                hasten_pooling(method)  # which may hold a copy of the encoder
             if world.size() > 1:
                 share_batch_norms(encoder)
-                share_batch_norms(method)  # which may hold a copy of the encoder
+                share_batch_norms(method)
             if fabric.is_global_zero:
                 closing.enter_context(started_run(settings, dataset))
         with world.agreement(fabric.device):

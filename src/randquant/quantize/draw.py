@@ -49,7 +49,7 @@ def fold(keys: Tensor, *words: int | str | Tensor) -> Tensor:
     """Derive one key below each key, as a folder below a folder.
 
     Args:
-        keys: int64, any shape; a single one on the CPU goes with words on any device, as torch's numbers do.
+        keys: int64, any shape; a single one on the CPU goes with a first word on any device, as torch's numbers do.
         words: integers, names (their CRC-32 stands for them), or int64 tensors that broadcast with keys; each names
             the key below the one before.
 
@@ -225,7 +225,7 @@ class Draws:
 
     Args:
         seed, epoch: whole numbers.
-        ids: int64 [G], the ids of the samples of all processes; numbers come out on its device.
+        ids: int64 [G], the ids of the samples of all processes, not to be changed; numbers come out on its device.
         rows: which of them this process holds: B of the G.
 
     Attributes:

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+import triton
 from torch import Tensor
 
 _ALIGNED = 16  # bytes; where memory begins at a multiple, triton reads more at once
+# For AMD's cards triton looks at sizes too, and before 3.3 what it compiled took other arguments.
+_KEPT = torch.version.hip is None and tuple(map(int, triton.__version__.split(".")[:2])) >= (3, 3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +59,6 @@ def launch(plan: Plan, tensors: tuple[Tensor | None, ...], *loose: int) -> None:
         return
     arguments = (*tensors, *plan.numbers, *loose)
     code = plan.kernel[plan.programs](*arguments, **plan.constants, **plan.options)
-    if code is not None and torch.version.hip is None:  # for AMD's cards triton looks at sizes too
+    if code is not None and _KEPT:
         constants = tuple(plan.constants[name] for name in plan.kernel.arg_names[len(arguments) :])
         plan.compiled[kinds] = code[(*plan.programs, 1, 1)[:3]], constants

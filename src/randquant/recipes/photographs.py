@@ -218,7 +218,8 @@ def _verdicts(scores: dict[str, dict[str, float]]) -> Iterator[str]:
         if name == UNTRAINED or not gaps:
             continue
         told = ", ".join(f"{head} {100 * gap:+.2f}" for head, gap in gaps.items())
-        yield f"{name} is {ABOVE if min(gaps.values()) > 0 else BELOW} the random encoder, none: {told} points."
+        verdict = ABOVE if min(gaps.values()) > 0 else BELOW
+        yield f"{name} is {verdict} the random encoder, none: {told} points, by one seed."
 
 
 def _percent(value: float | None) -> str:

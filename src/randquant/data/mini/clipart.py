@@ -75,6 +75,8 @@ def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
     folder = folder_of(entry, root, *(f"{_FOLDER}/{name}" for name in _CLASSES)) / _FOLDER
     found = [path for name in _CLASSES for path in sorted((folder / name).rglob("*.png")) if not path.is_symlink()]
     paths = [path for path in found if pixels_of(path) <= _MOST]
+    if not paths:
+        raise UserError(f"data: {folder} holds no drawings (.png); unpack all of the package")
     target = torch.tensor([_CLASSES.index(path.relative_to(folder).parts[0]) for path in paths])
     items = Items(torch.arange(len(paths)), Drawings(paths), target)
     whole = cached(entry.dataset(SPEC, {"train": items}, _WORDS), root / "decoded", faithful=False).held("train")
