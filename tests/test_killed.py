@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 
+from asked import KILLS
 from killed import differing, kill_and_resume, stored_digits
 from randquant.methods import METHODS, PARTNERS
 from randquant.pretrain import train
@@ -65,7 +65,7 @@ NAMES = [name if name in PARTNERS or name in ALONE else f"rq+{name}" for name in
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("number", range(int(os.environ.get("KILLS", "20"))))
+@pytest.mark.parametrize("number", range(KILLS))
 def test_many_kills(number: int, tmp_path: Path) -> None:
     """Every method in turn, each killed at a random step; the encoder is larger, so that more is cut off half done."""
     sizes = EncoderSettings(width=32, depth=2, heads=2, head_width=16, mlp_width=64, dropout=0.1)

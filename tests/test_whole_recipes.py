@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from asked import some
 from folders import textures
 from randquant.pretrain import loop
 from randquant.recipes.imagenet import EXPERIMENTS
@@ -64,39 +65,36 @@ def check_resumed(name: str, folder: Path) -> None:
     assert resumed.read_bytes() == (whole / "encoder.safetensors").read_bytes()
 
 
-def check_processes(names: tuple[str, ...], folder: Path) -> None:
-    """All in one launch."""
-    data = textures(folder / "data", 12, 2)
-    script = str(Path(__file__).with_name("recipes_in_processes.py"))
-    done = subprocess.run(
-        [*TORCHRUN, script, str(data), str(folder / "two"), *names],
-        env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False, timeout=1800,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    for name in names:
-        one, two = Run.open(run(data, folder / "one", name)), Run.open(folder / "two" / name / "run")
-        losses = [[line["loss"] for line in each.metrics() if "loss" in line] for each in (one, two)]
-        assert losses[1] == pytest.approx(losses[0], rel=1e-4), name
-        weights = [
-            torch.cat([value.double().flatten() for value in each.encoder().state_dict().values()])
-            for each in (one, two)
-        ]
-        apart = float((weights[0] - weights[1]).norm() / weights[0].norm())
-        assert apart < 1e-3, name  # float32; losses are the closer look
-
-
 @pytest.mark.parametrize("name", PATHS)
 def test_a_recipe_that_was_stopped_goes_on_with_the_same_bits(name: str, tmp_path: Path) -> None:
     check_resumed(name, tmp_path)
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("name", some(OTHERS))
 def test_every_recipe_that_was_stopped_goes_on_with_the_same_bits(name: str, tmp_path: Path) -> None:
     check_resumed(name, tmp_path)
 
 
 @pytest.mark.soak
 def test_two_processes_run_a_recipe_as_one_does(tmp_path: Path) -> None:
-    """Not supervised ones, whose batch normalisation is each process's own, as published."""
-    check_processes(PATHS[:2], tmp_path)
+    """In one launch."""
+    names = some(EVERY)
+    data = textures(tmp_path / "data", 12, 2)
+    script = str(Path(__file__).with_name("recipes_in_processes.py"))
+    done = subprocess.run(
+        [*TORCHRUN, script, str(data), str(tmp_path / "two"), *names],
+        env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=False, timeout=1800,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for name in names:
+        one, two = Run.open(run(data, tmp_path / "one", name, normed=False)), Run.open(tmp_path / "two" / name / "run")
+        losses = [[line["loss"] for line in each.metrics() if "loss" in line][:5] for each in (one, two)]
+        assert len(losses[0]) == 5
+        assert losses[1] == pytest.approx(losses[0], rel=1e-5, abs=2e-5), name
+        weights = [
+            torch.cat([value.double().flatten() for value in each.encoder().state_dict().values()])
+            for each in (one, two)
+        ]
+        apart = float((weights[0] - weights[1]).norm() / weights[0].norm())
+        assert apart < 2e-3, name  # rounding grows tenfold in five steps; the first losses look closer

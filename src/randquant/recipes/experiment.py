@@ -89,12 +89,12 @@ class Experiment:
             samples: how many there are to train on; an epoch is so many, less what fills no batch.
             scale: tiny changes sizes, of images, model, heads, batch and training, and what follows from them: `Size`.
             seed: all random numbers follow from it.
-            steps: of the training; 0 is the scale's number of epochs.
+            steps: of the training; 0 is the scale's own number.
         """
         size = SIZES[scale]
         batch = min(self.batch, size.batch or self.batch, samples)
         each = samples // batch
-        steps = steps or (size.epochs or self.epochs) * each
+        steps = steps or max(size.fewest, (size.epochs or self.epochs) * each)
         options = dict(self.options)
         details = size.fit(
             options.pop("method_details"),

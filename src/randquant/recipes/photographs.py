@@ -31,6 +31,7 @@ from randquant.supervise.training import open_labelled
 
 LINEAR, BEST, NEIGHBOURS = "linear", "linear, best epoch", "knn"  # heads
 ABOVE, BELOW = "above", "**not above**"
+_WORDS = {LINEAR: "the linear probe", NEIGHBOURS: "neighbours"}
 _TOLD = {LINEAR: "linear, last epoch", BEST: "linear, best epoch (published practice)", NEIGHBOURS: "neighbours"}
 
 
@@ -208,7 +209,7 @@ def _page(experiment: Experiment, settings: RecipeSettings, scores: dict[str, di
 
 
 def _verdicts(scores: dict[str, dict[str, float]]) -> Iterator[str]:
-    """By how much each encoder is above the random one, or that it is not, by the heads that both were asked."""
+    """By how much each encoder is above the random one, or that it is not, by each head that both were asked."""
     for name, found in scores.items():
         gaps = {
             head: found[head] - random
@@ -217,9 +218,8 @@ def _verdicts(scores: dict[str, dict[str, float]]) -> Iterator[str]:
         }
         if name == UNTRAINED or not gaps:
             continue
-        told = ", ".join(f"{head} {100 * gap:+.2f}" for head, gap in gaps.items())
-        verdict = ABOVE if min(gaps.values()) > 0 else BELOW
-        yield f"{name} is {verdict} the random encoder, none: {told} points, by one seed."
+        told = (f"{ABOVE if gap > 0 else BELOW} by {_WORDS[head]}, {100 * gap:+.2f}" for head, gap in gaps.items())
+        yield f"{name} and the random encoder, none, in points, by one seed: {'; '.join(told)}."
 
 
 def _percent(value: float | None) -> str:

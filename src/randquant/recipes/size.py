@@ -26,6 +26,7 @@ class Size:
             of the published ones.
         backbone, transformer: the vision model, and the one in the place of a vision transformer.
         batch, epochs: of the self-supervised training; the batch is that of others too.
+        fewest: steps of the self-supervised training, where so many epochs have fewer.
         labelled: epochs of supervised training, and of the linear probe.
         hidden: the largest hidden width of heads.
         workers: processes that read.
@@ -37,6 +38,7 @@ class Size:
     transformer: str = ""
     batch: int = 0
     epochs: int = 0
+    fewest: int = 0
     labelled: int = 0
     hidden: int = 0
     workers: int = 16
@@ -82,6 +84,6 @@ SIZES: dict[Scale, Size] = {
     "full": Size(),
     "tiny": Size(
         side=32, patched=64, backbone="timm/test_resnet", transformer="timm/test_vit", batch=32, epochs=100,
-        labelled=30, hidden=128, workers=0,
+        fewest=1000, labelled=30, hidden=128, workers=0,
     ),
 }  # fmt: skip
