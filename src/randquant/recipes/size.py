@@ -84,6 +84,6 @@ SIZES: dict[Scale, Size] = {
     "full": Size(),
     "tiny": Size(
         side=32, patched=64, backbone="timm/test_resnet", transformer="timm/test_vit", batch=32, epochs=100,
-        fewest=1000, labelled=30, hidden=128, workers=0,
+        fewest=2000, labelled=30, hidden=128, workers=0,
     ),
 }  # fmt: skip
