@@ -62,7 +62,11 @@ def main(options: Options) -> int:
     check_folder(options.markdown)
     torch.set_num_threads(options.threads)
     process.keep_memory()
-    text = page(rows := list(measured(options)), options)
+    rows = []
+    for row in measured(options):
+        say(f"{row.text}: {row.measured}")  # a run that is ended early has told what it had measured
+        rows.append(row)
+    text = page(rows, options)
     return published(text, rows, options.markdown, judged=not options.quick)
 
 
@@ -73,7 +77,7 @@ def measured(options: Options) -> Iterator[Row]:
     for views in list(VIEWS)[: 1 if quick else 2]:
         say(f"from files, views of {views}: beside lightly's parts on the Lightning trainer")
         with contextlib.redirect_stderr(io.StringIO()):  # the trainer's words
-            files = lightly_to_ours(1 if quick else 7, views=views, **sizes).ratio()
+            files = lightly_to_ours(1 if quick else 9, views=views, **sizes).ratio()
         yield Row(f"from files, {views}: lightly's time / randquant's", str(files), "interval above 1", files.low > 1)
     say("RQ's share of a step")
     share = quantizing_to_step(2 if quick else 15, batch=BATCH, side=32 if quick else SIDE).ratio()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import subprocess
 import sys
@@ -58,9 +59,10 @@ def test_a_model_of_the_published_size_without_its_head(name: str, width: int, p
 
 
 @pytest.mark.parametrize("shape", [(3, 5, 9, 8), (1, 64, 7, 7), (2, 1, 4, 6)])
-def test_fast_pooling_gives_torchs_bits_and_gradients(shape: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(3, stride=2, padding=1), nn.MaxPool2d(2, ceil_mode=True)], ids=str)
+def test_fast_pooling_gives_torchs_bits_and_gradients(pool: nn.MaxPool2d, shape: tuple[int, ...]) -> None:
     """Ties too, of which a rectifier makes many."""
-    model = nn.Sequential(nn.MaxPool2d(3, stride=2, padding=1))
+    model = nn.Sequential(copy.copy(pool))
     images = torch.randn(shape, generator=torch.Generator().manual_seed(0)).clamp(min=0)
     images[0, 0, 0, 0] = math.nan
     weight = torch.randn(model(images).shape, generator=torch.Generator().manual_seed(1))
@@ -69,8 +71,9 @@ def test_fast_pooling_gives_torchs_bits_and_gradients(shape: tuple[int, ...]) ->
         leaf = images.clone().requires_grad_()
         pooled = model(leaf)
         pooled.backward(weight)
-        given.append((pooled.detach(), leaf.grad))
-        assert pooled.is_contiguous()
+        assert leaf.grad is not None
+        given.append((pooled.detach(), leaf.grad, model(images)))
+        assert all(one.is_contiguous() for one in given[-1])
         hasten_pooling(model)
     assert type(model[0]) is MaxPool2d
     for torchs, ours in zip(*given, strict=True):

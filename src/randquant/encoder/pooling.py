@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class MaxPool2d(nn.MaxPool2d):
@@ -15,8 +18,27 @@ class MaxPool2d(nn.MaxPool2d):
         if input.device.type != "cpu" or input.ndim != 4 or not input.is_contiguous():
             pooled = super().forward(input)
         else:
-            pooled = super().forward(input.contiguous(memory_format=torch.channels_last)).contiguous()
+            sizes = self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode
+            pooled = _Pooling.apply(input, sizes)
         return pooled
+
+
+class _Pooling(torch.autograd.Function):
+    """Channels lie side by side in the pooling alone: gradients go straight to where the largest numbers were."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, sizes: tuple[Any, ...]) -> Tensor:
+        pooled, places = F.max_pool2d_with_indices(images.contiguous(memory_format=torch.channels_last), *sizes)
+        if ctx.needs_input_grad[0]:
+            ctx.shape = images.shape
+            ctx.save_for_backward(places.contiguous())  # int64 [B, C, H', W'], each a place in H x W
+        return pooled.contiguous()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (places,) = ctx.saved_tensors
+        given = gradient.new_zeros(ctx.shape).flatten(2)  # [B, C, H x W]
+        return given.scatter_add_(2, places.flatten(2), gradient.flatten(2)).reshape(ctx.shape), None
 
 
 def hasten_pooling(model: nn.Module) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from randquant.data.boxes import CROP, draw_boxes
@@ -78,7 +77,8 @@ def jitter_colours(images: Tensor, draws: Draws, view: int, settings: MethodSett
 
 def drop_colours(images: Tensor, draws: Draws, view: int, settings: MethodSettings) -> Tensor:
     """Make some views gray."""
-    return torch.where(_coins(draws, "gray", view, settings.gray_share), gray(images), images)
+    rows = _chosen(draws, "gray", view, settings.gray_share)
+    return images.index_copy(0, rows, gray(images[rows]).expand(-1, 3, -1, -1))
 
 
 def blur(images: Tensor, draws: Draws, view: int, settings: MethodSettings) -> Tensor:
@@ -98,17 +98,19 @@ def invert(images: Tensor, draws: Draws, view: int, settings: MethodSettings) ->
     share = settings.second_solarize_share if view else settings.solarize_share
     if not share:
         return images
-    return torch.where(_coins(draws, "solarize", view, share), solarize(images), images)
+    rows = _chosen(draws, "solarize", view, share)
+    return images.index_copy(0, rows, solarize(images[rows]))
 
 
 def flip(images: Tensor, draws: Draws, view: int, settings: MethodSettings) -> Tensor:
     """Mirror some views, left to right."""
-    return torch.where(_coins(draws, "flip", view, settings.flip_share), images.flip(-1), images)
+    rows = _chosen(draws, "flip", view, settings.flip_share)
+    return images.index_copy(0, rows, images[rows].flip(-1))
 
 
-def _coins(draws: Draws, purpose: str, view: int, share: float) -> Tensor:
-    """Which samples a change is made to: bool [B, 1, 1, 1]."""
-    return draws.uniform(purpose, 1, 1, 1, view=view) < share
+def _chosen(draws: Draws, purpose: str, view: int, share: float) -> Tensor:
+    """The rows of the samples that a change is made to."""
+    return (draws.uniform(purpose, 1, view=view).squeeze(1) < share).nonzero().squeeze(1)
 
 
 def _image(spec: Spec, word: str) -> Grid:
