@@ -55,7 +55,7 @@ def alike(one: Any, other: Any) -> bool:
 
 def test_a_second_launch_is_given_what_the_first_was(stands_in: dict[str, Kernel]) -> None:
     keys, x = torch.arange(4), torch.randn(4, 3, 50)
-    purposes = draw._named("edges"), draw._named("values")
+    purposes = draw.named("edges"), draw.named("values")
     fractions = draw.fractions(4, 3, (8, 8), uniform_edges=False, midpoint=False, p=1.0, shared=False, device=x.device)
     for _ in range(2):
         gpu_draw.fold(torch.tensor(5), [keys, 7, -1])
