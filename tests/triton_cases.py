@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from randquant import randomized_quantize
-from randquant.quantize import draw, gpu_draw, gpu_triton, gpu_walk, operation, reference
+from randquant.quantize import draw, gpu_draw, gpu_plan, gpu_triton, gpu_walk, operation, reference
 from randquant.quantize.scope import FLOATS, INTEGERS
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -132,7 +132,7 @@ def test_several_programs_share_a_scope(dtype: torch.dtype, limits: tuple[float,
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_offsets_of_64_bits(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_walk, "WIDE", 0)
-    monkeypatch.setattr(gpu_triton, "_planned", gpu_triton._planned.__wrapped__)
+    monkeypatch.setattr(gpu_plan, "planned", gpu_plan.planned.__wrapped__)
     x = laid_out(numbers((2, 3, 1100), torch.float32, 1.0, 2), layout)
     assert walked(x).offsets == torch.int64
     assert_agree(x, "elements side by side")
