@@ -81,8 +81,7 @@ def test_every_type(dtype: torch.dtype, layout: str, ways: list[gpu_keyed.Keyed]
     assert_same(laid_out(x, layout), ways, keys=named(2))
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("dtype", "layout"), list(zip([torch.float32, torch.bfloat16] * 3, LAYOUTS, strict=False)))
 def test_gradients(dtype: torch.dtype, layout: str, ways: list[gpu_keyed.Keyed]) -> None:
     x = laid_out(numbers((3, 9, 30), dtype, 1.0, 2), layout)
     x[0, 0, :2] = math.inf
@@ -143,7 +142,7 @@ def test_what_is_drawn_before(arguments: dict[str, object], ways: list[gpu_keyed
 
 
 def test_programs_that_share_a_scope_draw_before(ways: list[gpu_keyed.Keyed]) -> None:
-    x = numbers((1, 1, 20_000), torch.float32, 1.0, 11)
+    x = numbers((1, 1, 70_000), torch.float32, 1.0, 11)
     y = randomized_quantize(x.to(DEVICE), keys=named(1), backend="triton")
     assert not ways
     keys = draw.Keys(IDS[:1], *named(1)[1:])

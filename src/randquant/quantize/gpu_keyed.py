@@ -19,9 +19,10 @@ from .gpu_draw import LONGEST, halves
 from .gpu_launch import Plan, launch
 from .gpu_numbers import power_of_2
 from .gpu_plan import planned
-from .gpu_walk import Strides
+from .gpu_walk import Strides, walk
 from .scope import Scopes
 
+_TILES = 8  # of a scope that one program maps faster than the host starts several, where most of the GPU would rest
 _DRAWN = 256  # numbers that a warp draws at a time, 8 a thread
 _STREAMS = named("edges"), named("values")
 
@@ -61,8 +62,8 @@ def form(x: Tensor, device: torch.device, scopes: Scopes, bins: int, *, midpoint
     if own is None or new is None or not 1 < bins <= LONGEST:
         return None
     made = Form(scopes, bins, midpoint, gradient, (own, new), x.dtype, device)
-    plan, way = planned(gpu_keyed_kernels.quantize, scopes.shape, made.strides, x.dtype, device, shared=True)
-    if way.parts > 1:  # programs that share a scope would all draw for it
+    plan, way = planned(gpu_keyed_kernels.quantize, scopes.shape, made.strides, x.dtype, device, shared=False)
+    if way.along * _TILES < scopes.shape[2] and walk(scopes.shape, made.strides, x.dtype, device, True).parts > 1:
         return None
     columns = power_of_2(bins)
     tile = {"COLUMNS": columns, "ROWS": max(1, min(way.across, _DRAWN * way.warps // columns))}

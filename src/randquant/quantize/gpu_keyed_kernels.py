@@ -16,7 +16,7 @@ _LOOSE = (
 
 @triton.jit(do_not_specialize=_LOOSE)
 def quantize(
-    x, out, edges, values, ids, channels, n, parts, reach, x_b, x_c, x_n, out_b, out_c, out_n,
+    x, out, edges, values, ids, channels, n, x_b, x_c, x_n, out_b, out_c, out_n,
     most_bins, of_a_sample, root_low, root_high, low, high, low_2, high_2, for_edges, for_values,
     WORK: tl.constexpr, QUARTER: tl.constexpr, ENDS: tl.constexpr, LOWEST: tl.constexpr, HIGHEST: tl.constexpr,
     INDEX: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_N: tl.constexpr,
@@ -24,7 +24,7 @@ def quantize(
 ):  # fmt: skip
     """Draw edges and values, and write them and the quantized x; see `gpu_kernels.quantize`.
 
-    A program draws for its own scopes, so parts = 1. What its threads wrote is read by others of them, later.
+    A program draws for its own scopes, and maps all of them. What its threads wrote others of them read, later.
 
     Args:
         edges, values: float32 [S, most_bins - 1] and [S, most_bins], to be written; values None: the middles.
@@ -43,6 +43,6 @@ def quantize(
         write_edges_and_values(key, row, end, of_a_sample, edges, values, most_bins, for_edges, for_values, COLUMNS)
     tl.debug_barrier()
     quantize_drawn(
-        x, out, edges, values, None, None, None, channels, n, parts, reach, x_b, x_c, x_n, out_b, out_c, out_n,
+        x, out, edges, values, None, None, None, channels, n, 1, n, x_b, x_c, x_n, out_b, out_c, out_n,
         most_bins, WORK, QUARTER, ENDS, LOWEST, HIGHEST, INDEX, BLOCK_C, BLOCK_N,
     )  # fmt: skip
