@@ -69,7 +69,7 @@ def alike(first: Any, second: Any) -> bool:
 
 def test_a_second_launch_is_given_what_the_first_was(stands_in: dict[str, Kernel]) -> None:
     keys, x = torch.arange(4), torch.randn(4, 3, 50)
-    purposes = draw.named("edges"), draw.named("values")
+    purposes = draw.word_of("edges"), draw.word_of("values")
     fractions = draw.fractions(4, 3, (8, 8), uniform_edges=False, midpoint=False, p=1.0, shared=False, device=x.device)
     layout = scopes(x, 1, 0, "channel")
     keyed = gpu_keyed.form(x, x.device, layout, 8, midpoint=False, gradient="range")

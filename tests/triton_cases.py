@@ -226,14 +226,14 @@ def test_keys_below_keys(words: tuple[int | Tensor, ...]) -> None:
 @pytest.mark.parametrize("words", [(KEYS,), (KEYS, 2**40 + 7), (KEYS, "edges", -1, 3)])
 def test_keys_below_one_on_the_cpu(words: tuple[int | str | Tensor, ...]) -> None:
     root = torch.tensor(-(2**63) + 5)
-    named = [draw.named(word) if isinstance(word, str) else word for word in words]
+    named = [draw.word_of(word) if isinstance(word, str) else word for word in words]
     moved = [word.to(DEVICE) if isinstance(word, Tensor) else word for word in named]
     assert torch.equal(gpu_draw.fold(root, moved).cpu(), draw.fold(root, *words))
 
 
 @pytest.mark.parametrize(("channels", "bins"), [(1, 2), (3, 8), (40, 5), (1, 256)])
 def test_edges_and_values_at_once(channels: int, bins: int) -> None:
-    purposes = draw.named("edges"), draw.named("values")
+    purposes = draw.word_of("edges"), draw.word_of("values")
     edges, values = gpu_draw.edges_and_values(KEYS.to(DEVICE), channels, bins, *purposes)
     expected = draw.uniform(KEYS, channels * (bins - 1), "edges", runs=channels).reshape(-1, bins - 1)
     assert torch.equal(edges.cpu(), expected)
@@ -243,7 +243,7 @@ def test_edges_and_values_at_once(channels: int, bins: int) -> None:
 @pytest.mark.parametrize(("count", "runs"), [(1, 0), (7, 0), (1500, 0), (1, 1), (21, 3), (315, 5), (512, 2)])
 def test_the_numbers_of_keys(count: int, runs: int) -> None:
     expected = draw.uniform(KEYS, count, "edges", runs=runs)
-    assert torch.equal(gpu_draw.uniform(KEYS.to(DEVICE), count, draw.named("edges"), runs).cpu(), expected)
+    assert torch.equal(gpu_draw.uniform(KEYS.to(DEVICE), count, draw.word_of("edges"), runs).cpu(), expected)
 
 
 @settings(deadline=None, max_examples=24, derandomize=True, database=None)

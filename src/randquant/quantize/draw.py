@@ -56,7 +56,7 @@ def fold(keys: Tensor, *words: int | str | Tensor) -> Tensor:
     Returns:
         int64 keys in the shape that keys and words broadcast to.
     """
-    named = [named(word) if isinstance(word, str) else word for word in words]
+    named = [word_of(word) if isinstance(word, str) else word for word in words]
     leading = named[0] if named and not keys.ndim else keys
     device = leading.device if isinstance(leading, Tensor) else keys.device
     if compiled := _compiled(device.type):
@@ -69,7 +69,7 @@ def fold(keys: Tensor, *words: int | str | Tensor) -> Tensor:
     return keys
 
 
-def named(purpose: str) -> int:
+def word_of(purpose: str) -> int:
     """The word that a name stands for."""
     return zlib.crc32(purpose.encode())
 
@@ -84,7 +84,7 @@ def uniform(keys: Tensor, count: int, purpose: str = "", *, runs: int = 0) -> Te
         runs: into how many runs of one length they are cut, each sorted; 0 leaves all as they are drawn.
     """
     draw = getattr(_compiled(keys.device.type), "uniform", _uniform)
-    drawn: Tensor = draw(keys.flatten(), count, named(purpose), runs)
+    drawn: Tensor = draw(keys.flatten(), count, word_of(purpose), runs)
     return drawn.view(*keys.shape, count)
 
 
@@ -171,7 +171,7 @@ def fractions(
         return rows.expand(samples, channels, *rows.shape[2:]).flatten(0, 1)
 
     if (fused := _fused(device, keys, bins)) and not (uniform_edges or midpoint):
-        edges, values = fused(keys, channels, most, named("edges"), named("values"))
+        edges, values = fused(keys, channels, most, word_of("edges"), word_of("values"))
         return Fractions(edges, values, None, coins())
     counts = None
     if fewest < most:
@@ -255,7 +255,7 @@ class Draws:
 
     def named(self, purpose: str, view: int = 0) -> Keys:
         """Keys for `randomized_quantize`."""
-        return Keys(self._ids, self._root, (named(purpose), view))
+        return Keys(self._ids, self._root, (word_of(purpose), view))
 
     def keys(self, purpose: str, view: int = 0) -> Tensor:
         """Keys for `randomized_quantize` or `uniform`: int64 [B]."""

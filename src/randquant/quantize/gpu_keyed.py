@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from . import gpu_kernels, gpu_keyed_kernels
-from .draw import Keys, named
+from .draw import Keys, word_of
 from .gpu_draw import LONGEST, halves
 from .gpu_launch import Plan, launch
 from .gpu_numbers import power_of_2
@@ -24,7 +24,7 @@ from .scope import Scopes
 
 _TILES = 8  # of a scope that one program maps faster than the host starts several, where most of the GPU would rest
 _DRAWN = 256  # numbers that a warp draws at a time, 8 a thread
-_STREAMS = named("edges"), named("values")
+_STREAMS = word_of("edges"), word_of("values")
 
 
 @dataclass(frozen=True, eq=False)
