@@ -185,12 +185,14 @@ def _form(
     backend: BackendName,
 ) -> Form | None:
     check_settings(bins, per=per, edges=edges, values=values, p=p, gradient=gradient, backend=backend)
-    like = torch.empty_strided(shape, strides, dtype=dtype, device="meta")
-    layout = scopes(like, channel_dim, batch_dim, per)
     form = getattr(_backend(backend, device, edges == "quantile"), "form", None)
     fewest, most = ends(bins)
     plain = edges == "random" and p == 1 and per != "batch" and fewest == most
-    if form is None or not plain or not like.numel() or layout.shape[2] == 1:
+    if form is None or not plain:
+        return None
+    like = torch.empty_strided(shape, strides, dtype=dtype, device="meta")
+    layout = scopes(like, channel_dim, batch_dim, per)
+    if not like.numel() or layout.shape[2] == 1:
         return None
     return cast(Form, form(like, device, layout, most, midpoint=values == "midpoint", gradient=gradient))
 
