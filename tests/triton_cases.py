@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from randquant import randomized_quantize
-from randquant.quantize import draw, gpu_draw, gpu_triton, gpu_walk, operation, reference
+from randquant.quantize import draw, gpu_draw, gpu_plan, gpu_triton, gpu_walk, operation, reference
 from randquant.quantize.scope import FLOATS, INTEGERS
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
@@ -132,7 +132,7 @@ def test_several_programs_share_a_scope(dtype: torch.dtype, limits: tuple[float,
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_offsets_of_64_bits(layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_walk, "WIDE", 0)
-    monkeypatch.setattr(gpu_triton, "_planned", gpu_triton._planned.__wrapped__)
+    monkeypatch.setattr(gpu_plan, "planned", gpu_plan.planned.__wrapped__)
     x = laid_out(numbers((2, 3, 1100), torch.float32, 1.0, 2), layout)
     assert walked(x).offsets == torch.int64
     assert_agree(x, "elements side by side")
@@ -226,14 +226,14 @@ def test_keys_below_keys(words: tuple[int | Tensor, ...]) -> None:
 @pytest.mark.parametrize("words", [(KEYS,), (KEYS, 2**40 + 7), (KEYS, "edges", -1, 3)])
 def test_keys_below_one_on_the_cpu(words: tuple[int | str | Tensor, ...]) -> None:
     root = torch.tensor(-(2**63) + 5)
-    named = [draw._named(word) if isinstance(word, str) else word for word in words]
+    named = [draw.word_of(word) if isinstance(word, str) else word for word in words]
     moved = [word.to(DEVICE) if isinstance(word, Tensor) else word for word in named]
     assert torch.equal(gpu_draw.fold(root, moved).cpu(), draw.fold(root, *words))
 
 
 @pytest.mark.parametrize(("channels", "bins"), [(1, 2), (3, 8), (40, 5), (1, 256)])
 def test_edges_and_values_at_once(channels: int, bins: int) -> None:
-    purposes = draw._named("edges"), draw._named("values")
+    purposes = draw.word_of("edges"), draw.word_of("values")
     edges, values = gpu_draw.edges_and_values(KEYS.to(DEVICE), channels, bins, *purposes)
     expected = draw.uniform(KEYS, channels * (bins - 1), "edges", runs=channels).reshape(-1, bins - 1)
     assert torch.equal(edges.cpu(), expected)
@@ -243,7 +243,7 @@ def test_edges_and_values_at_once(channels: int, bins: int) -> None:
 @pytest.mark.parametrize(("count", "runs"), [(1, 0), (7, 0), (1500, 0), (1, 1), (21, 3), (315, 5), (512, 2)])
 def test_the_numbers_of_keys(count: int, runs: int) -> None:
     expected = draw.uniform(KEYS, count, "edges", runs=runs)
-    assert torch.equal(gpu_draw.uniform(KEYS.to(DEVICE), count, draw._named("edges"), runs).cpu(), expected)
+    assert torch.equal(gpu_draw.uniform(KEYS.to(DEVICE), count, draw.word_of("edges"), runs).cpu(), expected)
 
 
 @settings(deadline=None, max_examples=24, derandomize=True, database=None)

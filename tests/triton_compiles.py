@@ -17,8 +17,18 @@ from torch import Tensor
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
-from randquant.quantize import draw, gpu_draw, gpu_draw_kernels, gpu_kernels, gpu_triton, gpu_walk
-from randquant.quantize.scope import Limits
+from randquant.quantize import (
+    draw,
+    gpu_draw,
+    gpu_draw_kernels,
+    gpu_kernels,
+    gpu_keyed,
+    gpu_keyed_kernels,
+    gpu_plan,
+    gpu_triton,
+    gpu_walk,
+)
+from randquant.quantize.scope import FLOATS, INTEGERS, Limits, scopes
 
 KERNELS = (
     gpu_kernels.quantize,
@@ -27,6 +37,7 @@ KERNELS = (
     gpu_draw_kernels.fold,
     gpu_draw_kernels.uniform,
     gpu_draw_kernels.edges_and_values,
+    gpu_keyed_kernels.quantize,
 )
 
 
@@ -118,7 +129,7 @@ def test_measured_apart(dtype: torch.dtype, compiled: Callable[..., list[str]]) 
 
 def test_offsets_of_64_bits(compiled: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gpu_walk, "WIDE", 0)
-    monkeypatch.setattr(gpu_triton, "_planned", gpu_triton._planned.__wrapped__)
+    monkeypatch.setattr(gpu_plan, "planned", gpu_plan.planned.__wrapped__)
     for code in compiled(torch.zeros(1, 1, 20_000)):
         assert_as_meant(code)
 
@@ -146,3 +157,26 @@ def test_draws(compiled: Callable[..., list[str]]) -> None:
     gpu_draw.uniform(keys, 21, 1, runs=3)
     gpu_draw.edges_and_values(keys, 3, 8, 1, 2)
     assert len(codes) == 6
+
+
+@pytest.mark.parametrize("rooted", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "bins"), [*((dtype, 8) for dtype in FLOATS + INTEGERS), (torch.bfloat16, 2), (torch.float32, 256)]
+)
+def test_keyed(dtype: torch.dtype, bins: int, rooted: bool, compiled: Callable[..., list[str]]) -> None:
+    codes = compiled(torch.zeros(4, 3, 256))
+    codes.clear()
+    x = torch.zeros(2, 196, 256, dtype=dtype)
+    form = gpu_keyed.form(x, x.device, scopes(x, 2, 0, "channel"), bins, midpoint=False, gradient="range")
+    assert form is not None
+    ids = torch.arange(2)
+    way = form.way(draw.Keys(ids, torch.tensor(-5), (2**40, 1)) if rooted else draw.Keys(ids))
+    way.quantized(x)
+    (code,) = codes
+    assert_as_meant(code)
+    steps = re.findall(r"\b(st\.global|bar\.sync|ld\.global)", code)
+    # What is drawn is written, then threads wait for each other, and only then is anything read again.
+    assert re.search("st.global (bar.sync )+ld.global", " ".join(steps))
+    if dtype in FLOATS:
+        way.passed(x, x)
+        assert len(codes) == 2

@@ -97,7 +97,7 @@ class QuantizedInputs:
                     edges=self.settings.edges,
                     values=self.settings.values,
                     limits=limits,
-                    keys=draws.keys(f"{self.word}/{place}", view),
+                    keys=draws.named(f"{self.word}/{place}", view),
                 )
                 views[place] = torch.cat([numbers, codes], dim=1) if codes.shape[1] else numbers
         return tuple(views)
@@ -136,7 +136,7 @@ class QuantizedEmbeddings:
             edges=self.settings.edges,
             values=self.settings.values,
             gradient=self.settings.gradient,
-            keys=draws.keys(f"{self.word}/embeddings", view),
+            keys=draws.named(f"{self.word}/embeddings", view),
         )
         return quantized if hidden is None else torch.where(hidden, tokens, quantized)
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from randquant.quantize import randomized_quantize
+from randquant.quantize.arguments import Edges
 from randquant.quantize.draw import Draws
-from randquant.quantize.operation import Edges
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from torch import Tensor
 
 from randquant.quantize import eager
+from randquant.quantize.arguments import Edges
 from randquant.quantize.draw import fractions
-from randquant.quantize.operation import Edges, randomized_quantize
+from randquant.quantize.operation import randomized_quantize
 from randquant.quantize.quantiles import quantile_book
 from randquant.quantize.scope import INTEGERS, arithmetic
 

@@ -56,7 +56,7 @@ def fold(keys: Tensor, *words: int | str | Tensor) -> Tensor:
     Returns:
         int64 keys in the shape that keys and words broadcast to.
     """
-    named = [_named(word) if isinstance(word, str) else word for word in words]
+    named = [word_of(word) if isinstance(word, str) else word for word in words]
     leading = named[0] if named and not keys.ndim else keys
     device = leading.device if isinstance(leading, Tensor) else keys.device
     if compiled := _compiled(device.type):
@@ -69,7 +69,8 @@ def fold(keys: Tensor, *words: int | str | Tensor) -> Tensor:
     return keys
 
 
-def _named(purpose: str) -> int:
+def word_of(purpose: str) -> int:
+    """The word that a name stands for."""
     return zlib.crc32(purpose.encode())
 
 
@@ -83,7 +84,7 @@ def uniform(keys: Tensor, count: int, purpose: str = "", *, runs: int = 0) -> Te
         runs: into how many runs of one length they are cut, each sorted; 0 leaves all as they are drawn.
     """
     draw = getattr(_compiled(keys.device.type), "uniform", _uniform)
-    drawn: Tensor = draw(keys.flatten(), count, _named(purpose), runs)
+    drawn: Tensor = draw(keys.flatten(), count, word_of(purpose), runs)
     return drawn.view(*keys.shape, count)
 
 
@@ -99,6 +100,18 @@ def _in_runs(numbers: Tensor, runs: int) -> Tensor:
     if not runs or not numbers.numel():
         return numbers
     return _ascending(numbers.reshape(len(numbers), runs, -1)).flatten(1)
+
+
+class Keys(NamedTuple):
+    """Keys that are named and not derived yet: what draws from them may do both in one go."""
+
+    ids: Tensor  # int64 [B]
+    root: Tensor | None = None  # int64 [], on the CPU: the ids name keys below it; None: they are the keys
+    words: tuple[int, ...] = ()  # two, which name one key below each of those, and so on
+
+    def derived(self) -> Tensor:
+        """The keys: int64 [B]."""
+        return self.ids if self.root is None else fold(self.root, self.ids, *self.words)
 
 
 class Fractions(NamedTuple):
@@ -158,7 +171,7 @@ def fractions(
         return rows.expand(samples, channels, *rows.shape[2:]).flatten(0, 1)
 
     if (fused := _fused(device, keys, bins)) and not (uniform_edges or midpoint):
-        edges, values = fused(keys, channels, most, _named("edges"), _named("values"))
+        edges, values = fused(keys, channels, most, word_of("edges"), word_of("values"))
         return Fractions(edges, values, None, coins())
     counts = None
     if fewest < most:
@@ -234,15 +247,19 @@ class Draws:
 
     def __init__(self, seed: int, epoch: int, ids: Tensor, rows: slice = slice(None)) -> None:
         self._root, self._slice = _root(seed, epoch), rows
-        self._all_ids, self._ids = ids, ids[rows]
+        self._all_ids, self._ids = ids, ids if rows == slice(None) else ids[rows]
 
     @functools.cached_property
     def rows(self) -> Tensor:
         return torch.arange(len(self._all_ids), device=self._all_ids.device)[self._slice]
 
+    def named(self, purpose: str, view: int = 0) -> Keys:
+        """Keys for `randomized_quantize`."""
+        return Keys(self._ids, self._root, (word_of(purpose), view))
+
     def keys(self, purpose: str, view: int = 0) -> Tensor:
         """Keys for `randomized_quantize` or `uniform`: int64 [B]."""
-        return fold(self._root, self._ids, purpose, view)
+        return self.named(purpose, view).derived()
 
     def uniform(self, purpose: str, *shape: int, view: int = 0) -> Tensor:
         """Uniform numbers in [0, 1): float32 [B, *shape]."""

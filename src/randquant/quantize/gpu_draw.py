@@ -51,12 +51,12 @@ def _below(keys: Tensor, words: Tensor | None, numbers: tuple[int, ...]) -> Tens
     count = out.numel()
     constants = ("NUMBERS", len(numbers)), ("BLOCK", _TILE)
     plan = _plan(kernels.fold, out.device, (blocks(count, _TILE),), (count,), constants)
-    launch(plan, (out, parents, words), *_halves(root, *numbers, *(0,) * (2 - len(numbers))))
+    launch(plan, (out, parents, words), *halves(root, *numbers, *(0,) * (2 - len(numbers))))
     return out
 
 
 @functools.lru_cache(maxsize=1024)  # purposes are few, and a root holds for an epoch
-def _halves(*numbers: int) -> tuple[int, ...]:
+def halves(*numbers: int) -> tuple[int, ...]:
     """The low and the high half of 64-bit numbers, with signs: kernels look at their bits alone."""
     return tuple((number >> shift & _WORD ^ _SIGN) - _SIGN for number in numbers for shift in (0, 32))
 
@@ -90,7 +90,7 @@ def uniform(keys: Tensor, count: int, purpose: int, runs: int = 0) -> Tensor:
         (rows, runs or 1, width),
         constants,
     )
-    launch(plan, (keys.contiguous(), out), _halves(purpose)[0])
+    launch(plan, (keys.contiguous(), out), halves(purpose)[0])
     return out
 
 
@@ -115,7 +115,7 @@ def edges_and_values(keys: Tensor, channels: int, bins: int, for_edges: int, for
     block = _TILE // columns
     constants = ("BLOCK_ROWS", block), ("BLOCK_COLUMNS", columns)
     plan = _plan(kernels.edges_and_values, keys.device, (blocks(rows, block),), (rows, channels, bins), constants)
-    first, _, second, _ = _halves(for_edges, for_values)
+    first, _, second, _ = halves(for_edges, for_values)
     launch(plan, (keys.contiguous(), edges, values), first, second)
     return edges, values
 

@@ -31,10 +31,7 @@ def fold(
     if words is not None:
         word = tl.load(words + place, mask=inside, other=0)
         key = _below(key, word.to(tl.uint32), (word >> 32).to(tl.uint32))
-    if NUMBERS > 0:
-        key = _below(key, _words(low, place), _words(high, place))
-    if NUMBERS > 1:
-        key = _below(key, _words(low_2, place), _words(high_2, place))
+    key = _below_numbers(key, low, high, low_2, high_2, NUMBERS)
     tl.store(out + place, key, mask=inside)
 
 
@@ -64,14 +61,39 @@ def edges_and_values(
     BLOCK_ROWS: tl.constexpr, BLOCK_COLUMNS: tl.constexpr,
 ):  # fmt: skip
     """Write what `uniform` does of both purposes: sorted rows of bins - 1 to edges, rows of bins to values."""
-    row, column, key = _rows(keys, rows, channels, BLOCK_ROWS, BLOCK_COLUMNS)
-    inside = (row < rows) & (column < bins)
-    tl.store(values + row * bins + column, _numbers(key, row % channels * bins + column, for_values), mask=inside)
+    row, _, key = _rows(keys, rows, channels, BLOCK_ROWS, BLOCK_COLUMNS)
+    write_edges_and_values(key, row, rows, channels, edges, values, bins, for_edges, for_values, BLOCK_COLUMNS)
+
+
+@triton.jit
+def write_edges_and_values(
+    key, row, end, channels, edges, values, bins, for_edges, for_values, COLUMNS: tl.constexpr
+):  # fmt: skip
+    """Write rows [ROWS, 1] before `end`, drawn from their keys, of which each has `channels`; values may be None."""
+    column = tl.arange(0, COLUMNS)[None, :]
+    of_key = row % channels
+    inside = (row < end) & (column < bins)
+    if values is not None:
+        tl.store(values + row * bins + column, _numbers(key, of_key * bins + column, for_values), mask=inside)
     width = bins - 1
     inside &= column < width
-    drawn = _numbers(key, row % channels * width + column, for_edges)
+    drawn = _numbers(key, of_key * width + column, for_edges)
     drawn = tl.sort(tl.where(inside, drawn, float("inf")), 1)
     tl.store(edges + row * width + column, drawn, mask=inside)
+
+
+@triton.jit
+def key_of(ids, sample, exists, root_low, root_high, low, high, low_2, high_2, NUMBERS: tl.constexpr):
+    """The keys of samples: their ids [B] themselves if NUMBERS is 0.
+
+    Else those that each id, then NUMBERS numbers, name below the root; all but ids are given by their halves.
+    """
+    key = tl.load(ids + sample, mask=exists, other=0)
+    if NUMBERS > 0:
+        root = _joined(_words(root_low, key), _words(root_high, key))
+        key = _below(root, key.to(tl.uint32), (key >> 32).to(tl.uint32))
+        key = _below_numbers(key, low, high, low_2, high_2, NUMBERS)
+    return key
 
 
 @triton.jit
@@ -113,3 +135,13 @@ def _below(key, low, high):
     zero = tl.zeros_like(low)
     c0, c1, _, _ = philox_impl(low, high, zero, zero + 1, key.to(tl.uint32), (key >> 32).to(tl.uint32), _ROUNDS)
     return _joined(c0, c1)
+
+
+@triton.jit
+def _below_numbers(key, low, high, low_2, high_2, NUMBERS: tl.constexpr):
+    """The keys that NUMBERS numbers, at most two, name below keys, one after the other."""
+    if NUMBERS > 0:
+        key = _below(key, _words(low, key), _words(high, key))
+    if NUMBERS > 1:
+        key = _below(key, _words(low_2, key), _words(high_2, key))
+    return key

@@ -52,10 +52,11 @@ def launch(plan: Plan, tensors: tuple[Tensor | None, ...], *loose: int) -> None:
         with torch.cuda.device_of(first):  # type: ignore[no-untyped-call]
             launch(plan, tensors, *loose)
         return
-    kinds = tuple([None if one is None else (one.dtype, one.data_ptr() % _ALIGNED) for one in tensors])
+    places = [None if one is None else one.data_ptr() for one in tensors]
+    kinds = (*[one if one is None else one.dtype for one in tensors], *[place and place % _ALIGNED for place in places])
     if found := plan.compiled.get(kinds):
         run, constants = found
-        run(*tensors, *plan.numbers, *loose, *constants)
+        run(*places, *plan.numbers, *loose, *constants)  # triton takes places too, and asks nothing about them
         return
     arguments = (*tensors, *plan.numbers, *loose)
     code = plan.kernel[plan.programs](*arguments, **plan.constants, **plan.options)

@@ -6,25 +6,15 @@ elements that most of the GPU would rest, several programs share each scope: one
 
 from __future__ import annotations
 
-import functools
-from typing import Any
-
 import torch
-import triton.language as tl
 from torch import Tensor
 
 from . import gpu_kernels as kernels
 from .draw import Fractions
-from .gpu_launch import Plan, launch
-from .gpu_walk import Strides, Walk, walk
-from .scope import INTEGERS, Limits, arithmetic
-
-_NAMES = {
-    torch.float32: tl.float32,
-    torch.float64: tl.float64,
-    torch.int32: tl.int32,
-    torch.int64: tl.int64,
-}
+from .gpu_keyed import form as form
+from .gpu_launch import launch
+from .gpu_plan import end_type, plan_of
+from .scope import Limits, arithmetic
 
 
 def quantize(
@@ -39,7 +29,7 @@ def quantize(
         raise NotImplementedError("quantile edges")
     if x.numel() == 0:
         return
-    plan, way = _plan(kernels.quantize, x, out)
+    plan, way = plan_of(kernels.quantize, x, out)
     low = high = None
     if limits is not None:
         low, high = (limit.reshape(-1).contiguous() for limit in limits)
@@ -63,7 +53,7 @@ def range_gradient(x: Tensor, gradient: Tensor, fractions: Fractions) -> Tensor:
     out = torch.empty_like(x)
     if x.numel() == 0:
         return out
-    plan, _ = _plan(kernels.range_gradient, x, gradient, out, shared=False)
+    plan, _ = plan_of(kernels.range_gradient, x, gradient, out, shared=False)
     launch(plan, (x, gradient, out, *_side_by_side(fractions)), fractions.edges.shape[1] + 1)
     return out
 
@@ -77,55 +67,8 @@ def _side_by_side(fractions: Fractions) -> tuple[Tensor | None, ...]:
 
 def _ends(x: Tensor) -> Limits:
     """The smallest and largest finite element of each scope [B x C], whole numbers if x holds such."""
-    plan, way = _plan(kernels.measure, x)
-    low = torch.empty(x.shape[0] * x.shape[1], way.parts, dtype=_end_type(x.dtype), device=x.device)
+    plan, way = plan_of(kernels.measure, x)
+    low = torch.empty(x.shape[0] * x.shape[1], way.parts, dtype=end_type(x.dtype), device=x.device)
     high = torch.empty_like(low)
     launch(plan, (x, low, high))
     return low.amin(1), high.amax(1)
-
-
-def _end_type(dtype: torch.dtype) -> torch.dtype:
-    if dtype in INTEGERS:
-        return torch.int64 if dtype == torch.int64 else torch.int32
-    return arithmetic(dtype)
-
-
-def _plan(kernel: Any, x: Tensor, *others: Tensor, shared: bool = True) -> tuple[Plan, Walk]:
-    """How a kernel walks over x and others of its shape; `shared` says that several programs may share a scope."""
-    strides = (x.stride(), *[one.stride() for one in others])
-    return _planned(kernel, x.shape, strides, x.dtype, x.device, shared)
-
-
-@functools.lru_cache(maxsize=1024)  # planning anew costs the host as much as a launch, in every step of a training
-def _planned(
-    kernel: Any,
-    shape: tuple[int, ...],
-    strides: tuple[Strides, ...],
-    dtype: torch.dtype,
-    device: torch.device,
-    shared: bool,
-) -> tuple[Plan, Walk]:
-    """The plan of tensors of one shape, whose strides are those of x first."""
-    way = walk(shape, strides, dtype, device, shared)
-    work = arithmetic(dtype)
-    limits = torch.iinfo(dtype) if dtype in INTEGERS else torch.finfo(dtype)
-    constants = {
-        "WORK": _NAMES[work],
-        "QUARTER": torch.finfo(work).max / 4,
-        "ENDS": _NAMES[_end_type(dtype)],
-        "LOWEST": limits.min,
-        "HIGHEST": limits.max,
-        "INDEX": _NAMES[way.offsets],
-        "BLOCK_C": way.across,
-        "BLOCK_N": way.along,
-    }
-    return (
-        Plan(
-            kernel,
-            (way.programs,),
-            (*way.shape[1:], *((way.parts, way.reach) if shared else ()), *sum(way.strides, ())),
-            {name: constant for name, constant in constants.items() if name in kernel.arg_names},
-            {"num_warps": way.warps, "enable_fp_fusion": False},  # the definition rounds every product
-        ),
-        way,
-    )

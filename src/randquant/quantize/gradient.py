@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from randquant.quantize import eager
-from randquant.quantize.draw import Fractions
+from randquant.quantize.draw import Fractions, Keys
 from randquant.quantize.quantiles import add_through_quantiles, quantile_book
 from randquant.quantize.scope import Limits, Scopes
 
@@ -17,7 +18,11 @@ Gradient = Literal["range", "straight_through", "none"]
 
 
 class Backend(Protocol):
-    """A module that quantizes scopes, deterministically; it may have a `range_gradient(x, gradient, fractions)` too."""
+    """A module that quantizes scopes, deterministically.
+
+    It may have a `range_gradient(x, gradient, fractions)` too, and a `form(x, device, scopes, bins, midpoint=,
+    gradient=)`: what draws from keys and quantizes tensors like x in one go, or None.
+    """
 
     def quantize(
         self, x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None, among: Tensor | None = None
@@ -26,10 +31,29 @@ class Backend(Protocol):
     def measure(self, x: Tensor) -> Limits: ...
 
 
-class Quantize(torch.autograd.Function):
-    """`apply(x, backend, scopes, fractions, limits, shared, quantiles, gradient)` quantizes x into a new tensor.
+class Way(Protocol):
+    """How one tensor is quantized."""
 
-    `shared` says that limits, or `quantiles`, were taken over the batch, and not given. Gradients:
+    def quantized(self, x: Tensor) -> Tensor:
+        """x, quantized, as a new tensor."""
+        ...
+
+    def passed(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """The gradient of x, from that of its quantization."""
+        ...
+
+
+class Form(Protocol):
+    """What draws from keys and quantizes in one go, for tensors of one form."""
+
+    @property
+    def scopes(self) -> Scopes: ...
+
+    def way(self, keys: Keys) -> Way: ...
+
+
+class Quantize(torch.autograd.Function):
+    """`apply(x, way)` quantizes x into a new tensor, with one of these gradients:
 
     - range: a value lies at low + w (high - low), so its gradient goes to the elements that set the range, (1 - w)
       to the smallest and w to the largest, in even shares where several are equal. Given limits take none. A quantile
@@ -41,71 +65,77 @@ class Quantize(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        x: Tensor,
-        backend: Backend,
-        scopes: Scopes,
-        fractions: Fractions,
-        limits: Limits | None,
-        shared: bool,
-        quantiles: bool,
-        gradient: Gradient,
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, way: Way) -> Tensor:
         ctx.save_for_backward(x)
-        ctx.context = backend, scopes, fractions, limits, shared, quantiles, gradient
-        out = torch.empty_like(x)
-        write(x, out, backend, scopes, fractions, limits, quantiles=quantiles, shared=shared)
-        return out
+        ctx.way = way
+        return way.quantized(x)
 
     @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient_out: Tensor) -> tuple[Tensor | None, ...]:
-        (x,) = ctx.saved_tensors
-        backend, scopes, fractions, limits, shared, quantiles, gradient = ctx.context
-        nothing = (None,) * 7
-        if gradient == "straight_through":
-            return gradient_out, *nothing
-        g, values = scopes.of(gradient_out), scopes.of(x)  # [B, C, N]
-        fused = getattr(backend, "range_gradient", None)  # for other backends plain torch does it
-        if gradient == "range" and limits is None and not quantiles and fused is not None:
-            return scopes.restore(fused(values, g, fractions), like=x), *nothing
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        # What refuses to be differentiated again costs time, and torch asks for it under create_graph alone.
+        return (_passed_once if torch.is_grad_enabled() else _passed)(ctx, gradient)
+
+
+def _passed(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    (x,) = ctx.saved_tensors
+    return ctx.way.passed(x, gradient), None
+
+
+_passed_once = once_differentiable(_passed)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The way of any backend, once all numbers are drawn.
+
+    Attributes:
+        limits: of each scope, [B, C] each, or None, which measures them.
+        shared: limits, or quantiles, were taken over the batch, and not given.
+        quantiles: edges are quantiles of each scope's elements.
+    """
+
+    backend: Backend
+    scopes: Scopes
+    fractions: Fractions
+    limits: Limits | None
+    shared: bool
+    quantiles: bool
+    gradient: Gradient
+
+    def quantized(self, x: Tensor) -> Tensor:
+        out = torch.empty_like(x)
+        self.write(x, out)
+        return out
+
+    def write(self, x: Tensor, out: Tensor) -> None:
+        """Quantize x into out, two tensors of one shape, of any strides."""
+        target, values = self.scopes.of(out), self.scopes.of(x)
+        if self.quantiles:
+            among = _pooled(values).expand(len(values), -1, -1) if self.shared else values
+            self.backend.quantize(values, target, self.fractions, among=among)
+        else:
+            self.backend.quantize(values, target, self.fractions, self.limits)
+        if target.data_ptr() != out.data_ptr():  # out's strides allow no view of its scopes: a copy was written
+            out.copy_(self.scopes.restore(target, like=out))
+
+    def passed(self, x: Tensor, gradient: Tensor) -> Tensor:
+        if self.gradient == "straight_through":
+            return gradient
+        g, values = self.scopes.of(gradient), self.scopes.of(x)  # [B, C, N]
+        fused = getattr(self.backend, "range_gradient", None)  # for other backends plain torch does it
+        if self.gradient == "range" and self.limits is None and not self.quantiles and fused is not None:
+            return self.scopes.restore(fused(values, g, self.fractions), like=x)
         finite = values.isfinite()
-        applied = fractions.applied
+        applied = self.fractions.applied
         quantized = finite if applied is None else finite & applied.view(*values.shape[:2], 1)
         result = g.masked_fill(quantized, 0)
-        if gradient == "range" and quantiles:
-            _add_through_quantiles(result, torch.where(quantized, g, 0), values, fractions, shared)
-        elif gradient == "range" and (limits is None or shared):
-            low, high = eager.measure(values, finite) if limits is None else limits
-            over = (-1,) if limits is None else (0, -1)  # a range over the batch is set by any sample
-            _add_through_range(result, torch.where(quantized, g, 0), values, fractions, low, high, over)
-        return scopes.restore(result, like=x), *nothing
-
-
-def write(
-    x: Tensor,
-    out: Tensor,
-    backend: Backend,
-    scopes: Scopes,
-    fractions: Fractions,
-    limits: Limits | None,
-    *,
-    quantiles: bool = False,
-    shared: bool = False,
-) -> None:
-    """Quantize x into out, two tensors of one shape, of any strides.
-
-    `quantiles` says that edges are quantiles of each scope's elements; `shared`, of those of the whole batch.
-    """
-    target, values = scopes.of(out), scopes.of(x)
-    if quantiles:
-        among = _pooled(values).expand(len(values), -1, -1) if shared else values
-        backend.quantize(values, target, fractions, among=among)
-    else:
-        backend.quantize(values, target, fractions, limits)
-    if target.data_ptr() != out.data_ptr():  # out's strides allow no view of its scopes: a copy was written
-        out.copy_(scopes.restore(target, like=out))
+        if self.gradient == "range" and self.quantiles:
+            _add_through_quantiles(result, torch.where(quantized, g, 0), values, self.fractions, self.shared)
+        elif self.gradient == "range" and (self.limits is None or self.shared):
+            low, high = eager.measure(values, finite) if self.limits is None else self.limits
+            over = (-1,) if self.limits is None else (0, -1)  # a range over the batch is set by any sample
+            _add_through_range(result, torch.where(quantized, g, 0), values, self.fractions, low, high, over)
+        return self.scopes.restore(result, like=x)
 
 
 def _pooled(values: Tensor) -> Tensor:

@@ -42,10 +42,18 @@ class Scopes:
 
     def of(self, x: Tensor) -> Tensor:
         """A [B, C, N] view of x wherever its strides allow one, otherwise a copy."""
-        if not self.batched:
-            x = x.unsqueeze(0)
-        ordered = x.permute(self.order)
+        ordered = self._ordered(x)
         return ordered if ordered.shape == self.shape else ordered.reshape(self.shape)
+
+    def strides(self, x: Tensor) -> tuple[int, ...] | None:
+        """Those of `of(x)` where it is a view; None where it is a copy."""
+        try:
+            return self._ordered(x).view(self.shape).stride()
+        except RuntimeError:
+            return None
+
+    def _ordered(self, x: Tensor) -> Tensor:
+        return (x if self.batched else x.unsqueeze(0)).permute(self.order)
 
     def restore(self, scopes: Tensor, like: Tensor) -> Tensor:
         """The inverse of `of`: [B, C, N] to the shape of `like`."""

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
 from randquant.errors import UserError
+from randquant.quantize.arguments import BackendName, Edges, Values, check_settings
 from randquant.quantize.gradient import Gradient
-from randquant.quantize.operation import BackendName, Edges, Values, check_settings, outside_graphs, randomized_quantize
+from randquant.quantize.operation import outside_graphs, randomized_quantize
 from randquant.quantize.scope import Per
 
 _PIL_MODES = ("L", "LA", "RGB", "RGBA", "I", "F", "I;16")  # those that arrays keep; others would come back changed
