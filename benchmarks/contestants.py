@@ -15,7 +15,7 @@ from torch import Tensor
 
 from randquant import randomized_quantize
 from randquant.quantize import draw, eager
-from randquant.quantize.gradient import write
+from randquant.quantize.gradient import Drawn
 
 SEED = 0  # of fractions that are drawn beforehand; correctness runs every call from it
 BINS = (2, 4, 8, 16, 32, 64)
@@ -92,7 +92,7 @@ def _mapping(work: Work, bins: int) -> Call:
     drawn = seeded_fractions(work, bins)
 
     def call() -> Tensor:
-        write(work.x, work.out, backend, work.layout, drawn, None)
+        Drawn(backend, work.layout, drawn, None, False, False, "none").write(work.x, work.out)
         return work.out
 
     return call
