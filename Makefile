@@ -14,7 +14,7 @@ help:
 	@echo "make test        the tests"
 	@echo "make check       lint, formatting, types"
 	@echo "make speed       correctness, then tables of times and memory: the operation, training, own data, photographs"
-	@echo "make soak        the long tests; KILLS=3 RECIPES=5 for fewer kills than twenty, and not all recipes"
+	@echo "make soak        the long tests; KILLS=3 RECIPES=3 for fewer kills than twenty, and not all recipes"
 	@echo "make docs        run the pages of docs/integrations"
 	@echo "PYTHON=python3.12 chooses the interpreter of .venv"
 
