@@ -11,13 +11,12 @@ from pathlib import Path
 
 import torch
 import tyro
-from moco_pipeline import BATCH, SIDE, VIEWS, lightly_to_ours
 from page import machine
-from rows import Row, check_folder, published, table_of
-from training import percent, say
-from views import full_to_crop, quantizing_to_step, workers_to_device
+from rows import Row, check_folder, published, say, table_of
 
 from randquant import process
+
+# Each of randquant's workers loads this file, but not what is imported where it is used: lightly and its trainer.
 
 _SAVED = "--markdown docs/benchmarks-images.md"
 _PAGE = """\
@@ -72,16 +71,20 @@ def main(options: Options) -> int:
 
 def measured(options: Options) -> Iterator[Row]:
     """All rows, one after the other."""
+    from moco_pipeline import BATCH, SIDE, VIEWS, lightly_to_ours
+    from views import full_to_crop, quantizing_to_step, workers_to_device
+
     quick = options.quick
-    sizes = {"pictures": 2 * BATCH, "steps": 3} if quick else {"pictures": 10 * BATCH, "steps": 8}
+    # so many pictures that no epoch ends, and steps enough for what workers have read ahead not to count
+    sizes = {"pictures": 2 * BATCH, "steps": 3} if quick else {"pictures": 26 * BATCH, "steps": 24}
     for views in list(VIEWS)[: 1 if quick else 2]:
         say(f"from files, views of {views}: beside lightly's parts on the Lightning trainer")
         with contextlib.redirect_stderr(io.StringIO()):  # the trainer's words
-            files = lightly_to_ours(1 if quick else 9, views=views, **sizes).ratio()
+            files = lightly_to_ours(1 if quick else 15, views=views, **sizes).ratio()
         yield Row(f"from files, {views}: lightly's time / randquant's", str(files), "interval above 1", files.low > 1)
     say("RQ's share of a step")
     share = quantizing_to_step(2 if quick else 15, batch=BATCH, side=32 if quick else SIDE).ratio()
-    yield Row("RQ's share of a step, crop + RQ", percent(share), "at most 2 %", share.value <= 0.02)
+    yield Row("RQ's share of a step, crop + RQ", share.percent(), "at most 2 %", share.value <= 0.02)
     for side in (32,) if quick else (SIDE, 224):
         say(f"views of {side} pixels")
         views_ratio = full_to_crop(2 if quick else 15, batch=BATCH, side=side).ratio()
@@ -94,6 +97,8 @@ def measured(options: Options) -> Iterator[Row]:
 
 def page(rows: list[Row], options: Options) -> str:
     """All that a run has to say."""
+    from moco_pipeline import BATCH, SIDE
+
     return _PAGE.format(
         command=f"python benchmarks/images.py {'--quick' if options.quick else _SAVED}",
         machine=machine(options.threads),

@@ -18,7 +18,7 @@ from own_start import help_seconds, memory_of, own_starts
 from page import machine
 from paired import ratio_of
 from pyarrow import csv
-from rows import Row, check_folder, middle, published, table_of
+from rows import Row, check_folder, middle, published, say, table_of
 
 from randquant import process
 
@@ -153,10 +153,6 @@ def page(rows: list[Row], sizes: Sizes, options: Options, files: list[str]) -> s
         embedded=sizes.embedded,
         judged=" The files of a quick run are too small to be judged by." if options.quick else "",
     )
-
-
-def say(step: str) -> None:
-    sys.stderr.write(f"{step}\n")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,10 @@ class Ratio(NamedTuple):
     def __str__(self) -> str:
         return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
+    def percent(self) -> str:
+        """The same as a share."""
+        return f"{self.value:.2%} [{self.low:.2%}, {self.high:.2%}]"
+
 
 class Rounds(NamedTuple):
     """Seconds of two calls, one pair a round."""

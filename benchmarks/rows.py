@@ -40,6 +40,11 @@ def middle(numbers: Sequence[float]) -> str:
     return f"{statistics.median(numbers):.2f} ({min(numbers):.2f} to {max(numbers):.2f})"
 
 
+def say(step: str) -> None:
+    """What comes next, or has just been measured, beside the page."""
+    sys.stderr.write(f"{step}\n")
+
+
 def check_folder(page: Path | None) -> None:
     """Leave before anything is measured where the page has no folder to be written in."""
     if page and not page.absolute().parent.is_dir():

@@ -23,6 +23,7 @@ from correctness import faults
 from page import page
 from processes import fresh_to_clone, peak_extra, peaks_can_be_read
 from results import MEMORY_BINS, Case, Results
+from rows import say
 
 
 @dataclass(frozen=True)
@@ -129,10 +130,6 @@ def report(results: Results, options: Options) -> int:
     if options.markdown:
         options.markdown.write_text(text, encoding="utf-8")
     return 0 if options.quick or all(verdict.met for verdict in verdicts) else 1
-
-
-def say(step: str) -> None:
-    sys.stderr.write(f"{step}\n")
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ import torch
 import tyro
 from overhead import loop_to_bare
 from page import machine
-from paired import Ratio, ratio_of
+from paired import ratio_of
 from pipeline import ours_to_lightly
-from rows import Row, check_folder, middle, published, table_of
+from rows import Row, check_folder, middle, published, say, table_of
 from share import quantizing_to_step
 from start import starts
 
@@ -80,7 +80,7 @@ def measured(options: Options) -> Iterator[Row]:
         say(f"{device}: RQ's share of a step")
         share = quantizing_to_step(2 if quick else 9, device=device, quick=quick).ratio()
         kind = "float32" if device == "cpu" else f"bfloat16, {torch.cuda.get_device_name()}"
-        yield Row(f"RQ's share of a step, {kind}", percent(share), "at most 1 %", share.value <= 0.01)
+        yield Row(f"RQ's share of a step, {kind}", share.percent(), "at most 1 %", share.value <= 0.01)
     say("the loop beside a bare one")
     with contextlib.redirect_stderr(io.StringIO()):  # the progress is part of the work, and not of this page
         loop = loop_to_bare(2 if quick else 9, steps=8 if quick else 60).ratio()
@@ -119,16 +119,8 @@ def page(rows: list[Row], options: Options) -> str:
     )
 
 
-def percent(ratio: Ratio) -> str:
-    return f"{ratio.value:.2%} [{ratio.low:.2%}, {ratio.high:.2%}]"
-
-
 def centre(costs: list[memory.Cost], field: int) -> float:
     return statistics.median(cost[field] for cost in costs)
-
-
-def say(step: str) -> None:
-    sys.stderr.write(f"{step}\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Small folders of photographs, drawn by the test itself: colours say nothing about the class.
 
 Of `textures`, a picture's two colours tell it from all others, so a method that tells pictures apart may learn colours
-and nothing else. Of `parts`, what two crops of a picture share is the shape of its parts, which is the class.
+and nothing else. Of `parts`, what two crops of a picture share is the shape of its parts, which is the class, and the
+colour of the ground, unless all pictures have the same.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ def draw(seed: int, kind: str = "across", width: int = 40, height: int = 36) -> 
 SHAPES = ("across", "cross", "down", "ring")  # none becomes another in a mirror
 
 
-def scatter(seed: int, shape: str, side: int = 64, cells: int = 4) -> Image.Image:
-    """Parts of one shape, each of a colour, size and place of its own, on a ground of some colour, with noise."""
+def scatter(seed: int, shape: str, side: int = 64, cells: int = 4, *, grey: bool = False) -> Image.Image:
+    """Parts of one shape, each of a colour, size and place of its own, on a ground of a colour or grey, with noise."""
     generator = np.random.default_rng(seed)
     ground = generator.uniform(0.35, 0.65, 3)
+    if grey:
+        ground = np.full(3, 0.5)
     colours = np.broadcast_to(ground, (side, side, 3)).copy()
     y, x = np.mgrid[:side, :side] + 0.5
     cell = side / cells
@@ -61,14 +64,15 @@ def _shape(y: NDArray[np.float64], x: NDArray[np.float64], shape: str) -> NDArra
     return (down <= 0.32) & (across <= 1) if shape == "across" else (across <= 0.32) & (down <= 1)
 
 
-def parts(folder: Path, each: int = 40, tested: int = 24, seed: int = 0) -> Path:
-    """train/<shape>/*.png and val/<shape>/*.png; other seeds are other pictures."""
+def parts(folder: Path, each: int = 40, tested: int = 24, seed: int = 0, *, grey: bool = False) -> Path:
+    """train/<shape>/*.png and val/<shape>/*.png; other seeds are other pictures. All grounds are grey, or none."""
     for number, name in enumerate(SHAPES):
         for part, count, first in (("train", each, 0), ("val", tested, 500)):
             where = folder / part / name
             where.mkdir(parents=True)
             for place in range(count):
-                scatter(100_000 * seed + 1000 * number + first + place, name).save(where / f"{place:03}.png")
+                picture = scatter(100_000 * seed + 1000 * number + first + place, name, grey=grey)
+                picture.save(where / f"{place:03}.png")
     return folder
 
 

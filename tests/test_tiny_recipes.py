@@ -30,15 +30,13 @@ SOONER = {  # steps after which they are there; the others take all of a tiny ru
         1000,
     ),
 }  # fmt: skip
-COLOURS = ("cifar10-crop",)  # all that two crops have in common here; docs/recipes.md says so
-OTHERS = tuple(
-    name for name, one in EXPERIMENTS.items() if one.kind != "verify" and name not in PATHS and name not in COLOURS
-)
+GREY = ("cifar10-crop",)  # where grounds differ in colour, two crops alone share that before they share a shape
+OTHERS = tuple(name for name, one in EXPERIMENTS.items() if one.kind != "verify" and name not in PATHS)
 
 
 def check(name: str, folder: Path, steps: int = 0) -> None:
     """Run a recipe as the command line does, and read its page and its results."""
-    data = parts(folder / "data")
+    data = parts(folder / "data", grey=name in GREY)
     page = RECIPES[name](
         RecipeSettings(
             action="run", name=name, data=str(data), out=folder / "out", scale="tiny", steps=steps, device="cpu",
