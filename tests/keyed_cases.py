@@ -107,14 +107,16 @@ def test_bins_and_scopes(
 
 
 def test_numbers_are_those_of_the_keys(ways: list[gpu_keyed.Keyed]) -> None:
-    keys = named(3)
     x = numbers((3, 10, 6), torch.float32, 1.0, 7).to(DEVICE)
-    randomized_quantize(x, 8, keys=keys, backend="triton")
-    edges, values = ways[0].drawn
-    below = keys.derived()
-    assert torch.equal(edges.view(3, -1), draw.uniform(below, 70, "edges", runs=10))
-    assert values is not None
-    assert torch.equal(values.view(3, -1), draw.uniform(below, 80, "values"))
+    ids = IDS[:3].to(DEVICE)
+    for keys in (named(3), draw.Keys(ids), draw.Keys(ids, torch.tensor(7))):
+        ways.clear()
+        randomized_quantize(x, 8, keys=keys, backend="triton")
+        edges, values = ways[0].drawn
+        below = keys.derived()
+        assert torch.equal(edges.view(3, -1), draw.uniform(below, 70, "edges", runs=10))
+        assert values is not None
+        assert torch.equal(values.view(3, -1), draw.uniform(below, 80, "values"))
 
 
 def test_a_sample_alone_and_a_row_of_tables(ways: list[gpu_keyed.Keyed]) -> None:
@@ -122,6 +124,54 @@ def test_a_sample_alone_and_a_row_of_tables(ways: list[gpu_keyed.Keyed]) -> None
     assert_same(x, ways, channel_dim=0, batch_dim=None, keys=3)
     assert_same(x[:9, None], ways, x[:9, None], keys=named(9))
     assert_same(numbers((1, 300, 4), torch.uint8, 300.0, 9).to(DEVICE), ways, bins=3, keys=named(1))
+
+
+@pytest.mark.parametrize("layout", ["elements side by side", "channels side by side", "apart"])
+def test_hooks_may_lay_what_is_saved_out_anew(layout: str, ways: list[gpu_keyed.Keyed]) -> None:
+    x = laid_out(numbers((3, 4, 30), torch.float32, 1.0, 13), layout)
+    upstream = numbers((3, 4, 30), torch.float32, 1.0, 14).to(DEVICE)
+    with torch.autograd.graph.saved_tensors_hooks(lambda kept: kept.detach().contiguous().clone(), lambda kept: kept):
+        assert_same(x, ways, upstream, keys=named(3))
+        narrow = numbers((3, 4, 6, 5), torch.float32, 1.0, 15).to(DEVICE).mT  # of what is kept, scopes are no view
+        assert_same(narrow, ways, laid_out(narrow, "apart"), keys=named(3))
+
+
+def test_ids_of_any_strides(ways: list[gpu_keyed.Keyed]) -> None:
+    x = numbers((4, 2, 20), torch.float32, 1.0, 16).to(DEVICE)
+    table = torch.stack([IDS[:4], IDS[4:8]], dim=1).to(DEVICE)
+    for ids in (table[:, 0], IDS.to(DEVICE)[::2][:4], table[1, 1].expand(4)):
+        assert_same(x, ways, keys=ids)
+
+
+def negated(shape: tuple[int, ...], seed: int) -> Tensor:
+    """Numbers of which memory holds the opposite."""
+    x = torch.view_as_complex(numbers((*shape, 2), torch.float32, 1.0, seed).to(DEVICE)).conj().imag
+    assert x.is_neg()
+    return x
+
+
+def test_numbers_that_memory_holds_negated(ways: list[gpu_keyed.Keyed]) -> None:
+    x, upstream = negated((2, 3, 20), 18), negated((2, 3, 20), 19)
+    assert_same(x, ways, upstream, keys=named(2))
+    for backward in (upstream, upstream.clone()):
+        leaf = x.clone().requires_grad_()
+        randomized_quantize(leaf, keys=named(2), backend="triton").backward(backward)
+        assert leaf.grad is not None
+        torch.testing.assert_close(leaf.grad, by_both(x, upstream.clone(), keys=named(2))[1], rtol=0, atol=0)
+    expected = randomized_quantize(x.clone(), keys=named(2), backend="triton")
+    for out in (negated((2, 3, 20), 20), x):
+        assert torch.equal(randomized_quantize(x, keys=named(2), backend="triton", out=out), expected)
+
+
+def test_bins_are_those_of_the_moment(ways: list[gpu_keyed.Keyed]) -> None:
+    x = numbers((2, 2, 20), torch.float32, 1.0, 17).to(DEVICE)
+    bins = torch.tensor(8)
+    first = randomized_quantize(x, bins, keys=named(2), backend="triton")
+    bins.fill_(3)
+    second = randomized_quantize(x, bins, keys=named(2), backend="triton")
+    assert [way.form.bins for way in ways] == [8, 3]
+    assert torch.equal(first, randomized_quantize(x, 8, keys=named(2), backend="triton"))
+    assert torch.equal(second, randomized_quantize(x, [3, 3], keys=named(2), backend="triton"))
 
 
 def test_offsets_of_64_bits(ways: list[gpu_keyed.Keyed], monkeypatch: pytest.MonkeyPatch) -> None:

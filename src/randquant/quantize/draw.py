@@ -107,7 +107,7 @@ class Keys(NamedTuple):
 
     ids: Tensor  # int64 [B]
     root: Tensor | None = None  # int64 [], on the CPU: the ids name keys below it; None: they are the keys
-    words: tuple[int, ...] = ()  # two, which name one key below each of those, and so on
+    words: tuple[int, int] = (0, 0)  # name one key below each of those, and so on
 
     def derived(self) -> Tensor:
         """The keys: int64 [B]."""

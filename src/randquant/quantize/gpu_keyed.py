@@ -36,21 +36,20 @@ class Form:
         bins: of each quantizer.
         midpoint: values are the middles of bins, and not drawn.
         gradient: what flows back; see `gradient.Quantize`.
-        strides: of the scopes [B, C, N] of a tensor, and of a new one like it.
         dtype, device: theirs.
-        forward: the launch that quantizes, by the number of words that name keys below ids.
-        backward: the launch of the range's gradient, by the strides of the gradient that it is given.
+        forward: the launch that quantizes, by whether keys are named below a root.
+        backward: the launch of the range's gradient, by the strides of x and of the gradient that it is given: a hook
+            on saved tensors may have laid x out anew.
     """
 
     scopes: Scopes
     bins: int
     midpoint: bool
     gradient: str
-    strides: tuple[Strides, Strides]
     dtype: torch.dtype
     device: torch.device
-    forward: dict[int, Plan] = field(default_factory=dict, repr=False)
-    backward: dict[Strides, Plan] = field(default_factory=dict, repr=False)
+    forward: dict[bool, Plan] = field(default_factory=dict, repr=False)
+    backward: dict[tuple[Strides, Strides], Plan] = field(default_factory=dict, repr=False)
 
     def way(self, keys: Keys) -> Keyed:
         return Keyed(self, keys)
@@ -61,14 +60,16 @@ def form(x: Tensor, device: torch.device, scopes: Scopes, bins: int, *, midpoint
     own, new = scopes.strides(x), scopes.strides(torch.empty_like(x))
     if own is None or new is None or not 1 < bins <= LONGEST:
         return None
-    made = Form(scopes, bins, midpoint, gradient, (own, new), x.dtype, device)
-    plan, way = planned(gpu_keyed_kernels.quantize, scopes.shape, made.strides, x.dtype, device, shared=False)
-    if way.along * _TILES < scopes.shape[2] and walk(scopes.shape, made.strides, x.dtype, device, True).parts > 1:
+    strides = own, new
+    plan, way = planned(gpu_keyed_kernels.quantize, scopes.shape, strides, x.dtype, device, shared=False)
+    if way.along * _TILES < scopes.shape[2] and walk(scopes.shape, strides, x.dtype, device, True).parts > 1:
         return None
+    made = Form(scopes, bins, midpoint, gradient, x.dtype, device)
     columns = power_of_2(bins)
     tile = {"COLUMNS": columns, "ROWS": max(1, min(way.across, _DRAWN * way.warps // columns))}
-    for words in (0, 2):
-        made.forward[words] = replace(plan, constants={**plan.constants, **tile, "NUMBERS": words}, compiled={})
+    for rooted in (False, True):
+        constants = {**plan.constants, **tile, "NUMBERS": 2 if rooted else 0}
+        made.forward[rooted] = replace(plan, constants=constants, compiled={})
     return made
 
 
@@ -87,38 +88,39 @@ class Keyed:
         edges = torch.empty(rows, bins - 1, dtype=torch.float32, device=device)
         values = None if form.midpoint else torch.empty(rows, bins, dtype=torch.float32, device=device)
         numbers = _numbers(0 if root is None else int(root), words)
-        launch(form.forward[len(words)], (x, out, edges, values, ids), bins, channels, *numbers)
+        launch(form.forward[root is not None], (x, out, edges, values, ids.contiguous()), bins, channels, *numbers)
         self.drawn = edges, values
         return out
 
     def passed(self, x: Tensor, gradient: Tensor) -> Tensor:
-        form = self.form
+        form, scopes = self.form, self.form.scopes
         if form.gradient == "straight_through":
             return gradient
         if form.gradient == "none":
             return gradient.masked_fill(x.isfinite(), 0)
         out = torch.empty_like(x)
-        plan = form.backward.get(gradient.stride())
+        plan = form.backward.get((x.stride(), gradient.stride()))
         if plan is None:
-            strides = form.scopes.strides(gradient)
-            if strides is None:
-                return self.passed(x, torch.empty_like(x).copy_(gradient))
-            own, new = form.strides
+            own, flow, new = (scopes.strides(one) for one in (x, gradient, out))
+            if own is None or new is None:
+                return self.passed(_laid_out(x, scopes), gradient)
+            if flow is None:
+                return self.passed(x, _laid_out(gradient, scopes))
             plan, _ = planned(
-                gpu_kernels.range_gradient,
-                form.scopes.shape,
-                (own, strides, new),
-                form.dtype,
-                form.device,
-                shared=False,
+                gpu_kernels.range_gradient, scopes.shape, (own, flow, new), form.dtype, form.device, shared=False
             )
-            form.backward[gradient.stride()] = plan
+            form.backward[x.stride(), gradient.stride()] = plan
         launch(plan, (x, gradient, out, *self.drawn, None), form.bins)
         return out
 
 
+def _laid_out(x: Tensor, scopes: Scopes) -> Tensor:
+    """A copy of x, of which the scopes are a view."""
+    return scopes.restore(scopes.of(x).contiguous(), like=x)
+
+
 @functools.lru_cache(maxsize=1024)  # purposes are few, and a root holds for an epoch
-def _numbers(root: int, words: tuple[int, ...]) -> tuple[int, ...]:
+def _numbers(root: int, words: tuple[int, int]) -> tuple[int, ...]:
     """The halves of root and two words, and the words of the two streams, as the kernel takes them."""
-    *above, edges, _, values, _ = halves(root, *(words or (0, 0)), *_STREAMS)
+    *above, edges, _, values, _ = halves(root, *words, *_STREAMS)
     return *above, edges, values

@@ -78,7 +78,7 @@ class Quantize(torch.autograd.Function):
 
 def _passed(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
     (x,) = ctx.saved_tensors
-    return ctx.way.passed(x, gradient), None
+    return ctx.way.passed(x, gradient.resolve_neg()), None
 
 
 _passed_once = once_differentiable(_passed)
@@ -109,13 +109,13 @@ class Drawn:
 
     def write(self, x: Tensor, out: Tensor) -> None:
         """Quantize x into out, two tensors of one shape, of any strides."""
-        target, values = self.scopes.of(out), self.scopes.of(x)
+        target, values = self.scopes.of(out.resolve_neg()), self.scopes.of(x)
         if self.quantiles:
             among = _pooled(values).expand(len(values), -1, -1) if self.shared else values
             self.backend.quantize(values, target, self.fractions, among=among)
         else:
             self.backend.quantize(values, target, self.fractions, self.limits)
-        if target.data_ptr() != out.data_ptr():  # out's strides allow no view of its scopes: a copy was written
+        if target.data_ptr() != out.data_ptr():  # its memory holds -out, or no view of its scopes: a copy was written
             out.copy_(self.scopes.restore(target, like=out))
 
     def passed(self, x: Tensor, gradient: Tensor) -> Tensor:

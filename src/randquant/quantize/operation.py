@@ -100,9 +100,11 @@ def randomized_quantize(
         UserError: an argument is not what it may be; the message says what is.
     """
     check_tensor("x", x)
+    if x.is_neg():  # as the imaginary part of a conjugate: kernels read memory, which holds -x
+        x = x.resolve_neg()
     needs_gradient = x.requires_grad and torch.is_grad_enabled()
     if keys is not None and limits is None and generator is None and out is None:
-        form = _known(x, bins, channel_dim, batch_dim, per, edges, values, p, gradient, backend)
+        form = _known(x, ends(bins), channel_dim, batch_dim, per, edges, values, p, gradient, backend)
         if form is not None:
             keyed = form.way(given_keys(keys, form.scopes.shape[0], x, per, generator))
             return cast(Tensor, Quantize.apply(x, keyed)) if needs_gradient else keyed.quantized(x)
@@ -163,18 +165,19 @@ def randomized_quantize(
 def _known(x: Tensor, *settings: Hashable) -> Form | None:
     """The form of x; None where numbers are drawn first."""
     try:
-        return _form(x.shape, x.stride(), x.dtype, x.device, *settings)
-    except TypeError:  # a setting that nothing can be looked up by: a list of bins, or a wrong one
+        hash(settings)
+    except TypeError:  # one of them is wrong, and named later
         return None
+    return _form(x.shape, x.stride(), x.dtype, x.device, *settings)
 
 
-@functools.lru_cache(maxsize=1024, typed=True)  # in a training all is checked once: True is 1, and no number of bins
+@functools.lru_cache(maxsize=1024, typed=True)  # in a training all is checked once: True is 1, and no dimension
 def _form(
     shape: tuple[int, ...],
     strides: tuple[int, ...],
     dtype: torch.dtype,
     device: torch.device,
-    bins: int | tuple[int, int],
+    bins: tuple[int, int],
     channel_dim: int,
     batch_dim: int | None,
     per: Per,
@@ -186,7 +189,7 @@ def _form(
 ) -> Form | None:
     check_settings(bins, per=per, edges=edges, values=values, p=p, gradient=gradient, backend=backend)
     form = getattr(_backend(backend, device, edges == "quantile"), "form", None)
-    fewest, most = ends(bins)
+    fewest, most = bins
     plain = edges == "random" and p == 1 and per != "batch" and fewest == most
     if form is None or not plain:
         return None
