@@ -222,6 +222,8 @@ class TestEachBackend:
     def test_empty_tensors_come_back_empty(self, backend: str) -> None:
         for shape in ((0, 3, 4), (2, 0, 4), (2, 3, 0)):
             assert randomized_quantize(torch.zeros(shape), backend=backend).shape == shape
+            out = torch.empty(shape[::-1]).permute(2, 1, 0)
+            assert randomized_quantize(torch.zeros(shape), backend=backend, out=out) is out
 
     def test_what_is_not_finite_stays(self, backend: str) -> None:
         x = torch.rand(1, 2, 30)
@@ -259,6 +261,13 @@ class TestEachBackend:
                 expected = randomized_quantize(x, p=p, backend="reference")
                 torch.manual_seed(0)
                 assert torch.equal(randomized_quantize(x, p=p, backend=backend, out=x), expected)
+
+    def test_parameters_are_written_where_no_gradient_is_asked_for(self, backend: str) -> None:
+        x = torch.rand(2, 3, 10)
+        weights = torch.nn.Parameter(x.clone())
+        with torch.no_grad():
+            randomized_quantize(weights, backend=backend, keys=[1, 2], out=weights)
+        assert torch.equal(weights, randomized_quantize(x, backend=backend, keys=[1, 2]))
 
     def test_autograd_sees_what_is_written(self, backend: str) -> None:
         x = torch.rand(2, 3, 10, requires_grad=True)

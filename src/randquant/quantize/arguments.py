@@ -127,12 +127,12 @@ def check_out(out: Tensor, x: Tensor, needs_gradient: bool) -> None:
             f"out: {out.dtype} of shape {tuple(out.shape)} on {out.device} given; "
             f"x needs {x.dtype} of shape {tuple(x.shape)} on {x.device}"
         )
-    if needs_gradient or out.requires_grad:
+    if needs_gradient or (out.requires_grad and torch.is_grad_enabled()):
         raise UserError("out: gradients cannot flow through it; call without out, or under torch.no_grad()")
     if any(size > 1 and stride == 0 for size, stride in zip(out.shape, out.stride(), strict=True)):
         raise UserError("out: several elements share one place in memory; give a tensor that was not expanded")
     same = out.data_ptr() == x.data_ptr() and out.stride() == x.stride()
-    if not same and _extent(out)[0] < _extent(x)[1] and _extent(x)[0] < _extent(out)[1]:
+    if x.numel() and not same and _extent(out)[0] < _extent(x)[1] and _extent(x)[0] < _extent(out)[1]:
         raise UserError("out: it overlaps x in memory; give x itself, or memory of its own")
 
 
