@@ -160,26 +160,30 @@ def test_draws(compiled: Callable[..., list[str]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "bins", "rooted"),
+    ("shape", "dtype", "bins", "rooted"),
     [
-        (torch.bfloat16, 8, True),
-        (torch.float32, 256, False),
-        (torch.float64, 8, True),
-        (torch.uint8, 8, False),
-        (torch.int64, 2, True),
+        ((2, 196, 256), torch.bfloat16, 8, True),
+        ((2, 196, 256), torch.float32, 256, False),
+        ((2, 196, 256), torch.float64, 8, True),
+        ((2, 196, 256), torch.uint8, 8, False),
+        ((2, 196, 256), torch.int64, 2, True),
+        ((1, 256, 1), torch.float32, 8, True),  # a single warp, of a single scope
     ],
 )
-def test_keyed(dtype: torch.dtype, bins: int, rooted: bool, compiled: Callable[..., list[str]]) -> None:
+def test_keyed(
+    shape: tuple[int, ...], dtype: torch.dtype, bins: int, rooted: bool, compiled: Callable[..., list[str]]
+) -> None:
     codes = compiled(torch.zeros(4, 3, 256))
     codes.clear()
-    x = torch.zeros(2, 196, 256, dtype=dtype)
+    x = torch.zeros(shape, dtype=dtype)
     form = gpu_keyed.form(x, x.device, scopes(x, 2, 0, "channel"), bins, midpoint=False, gradient="range")
     assert form is not None
-    ids = torch.arange(2)
+    ids = torch.arange(shape[0])
     way = form.way(draw.Keys(ids, torch.tensor(-5), (2**40, 1)) if rooted else draw.Keys(ids))
     way.quantized(x)
     (code,) = codes
     assert_as_meant(code)
+    assert "ld.global.nc" not in code  # what is drawn would be read from a cache that no barrier refreshes
     steps = re.findall(r"\b(st\.global|bar\.sync|ld\.global)", code)
     # What is drawn is written, then threads wait for each other, and only then is anything read again.
     assert re.search("st.global (bar.sync )+ld.global", " ".join(steps))
