@@ -74,7 +74,7 @@ def sample_keys(work: Work) -> Tensor:
 
 def _fused(work: Work) -> tuple[str, str]:
     """The name and the module of the fused backend: named, so that no other can stand in for it."""
-    return ("triton", "gpu_triton") if work.x.is_cuda else ("numba", "cpu_numba")
+    return ("triton", "gpu.backend") if work.x.is_cuda else ("numba", "cpu.backend")
 
 
 def _operation(work: Work, bins: int, *, backend: str | None = None, keyed: bool = False, fresh: bool = False) -> Call:

@@ -20,7 +20,7 @@ import torch
 torch.set_num_threads(int(sys.argv[3]))
 from randquant.pretrain import pretrain
 from randquant.pretrain import loop
-from randquant.quantize import cpu_numba
+from randquant.quantize.cpu import backend as cpu_backend
 imported = time.perf_counter()
 steps = []
 set_rate = loop.set_rate

@@ -49,7 +49,7 @@ def fresh_to_clone(batch: Batch, bins: int, threads: int, rounds: int, *, less_d
 def _in_new_process(method: str, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     context = multiprocessing.get_context(method)
     if method == "forkserver":  # what takes long to import is imported once, by the server
-        context.set_forkserver_preload(["torch", "randquant.quantize.cpu_numba"])
+        context.set_forkserver_preload(["torch", "randquant.quantize.cpu.backend"])
     with ProcessPoolExecutor(1, mp_context=context) as pool:
         return pool.submit(function, *args, **kwargs).result()
 

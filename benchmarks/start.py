@@ -17,7 +17,7 @@ import sklearn.datasets
 import torch
 torch.set_num_threads(int(sys.argv[2]))
 from randquant.pretrain import pretrain
-from randquant.quantize import cpu_numba
+from randquant.quantize.cpu import backend as cpu_backend
 imported = time.perf_counter()
 pretrain("digits", out=sys.argv[1], steps=1, device="cpu", quiet=True)
 print(json.dumps([imported - began, time.perf_counter() - imported]))

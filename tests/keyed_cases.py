@@ -12,7 +12,10 @@ import torch
 from torch import Tensor
 
 from randquant import randomized_quantize
-from randquant.quantize import draw, gpu_keyed, gpu_plan, gpu_walk, operation
+from randquant.quantize import draw, operation
+from randquant.quantize.gpu import keyed as gpu_keyed
+from randquant.quantize.gpu import plan as gpu_plan
+from randquant.quantize.gpu import walk as gpu_walk
 from randquant.quantize.scope import FLOATS, INTEGERS
 from triton_cases import DEVICE, LAYOUTS, laid_out, numbers, pytestmark
 

@@ -29,7 +29,8 @@ from results import Case, Results
 from table import speed_table
 
 from hidden import everything
-from randquant.quantize import cpu_numba, reference
+from randquant.quantize import reference
+from randquant.quantize.cpu import backend as cpu_backend
 from randquant.quantize.draw import Fractions
 from randquant.quantize.scope import Limits
 
@@ -143,13 +144,13 @@ def test_a_compiled_answer_may_differ_by_roundings_alone() -> None:
 def test_nothing_is_timed_while_an_answer_is_wrong(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    right = cpu_numba.quantize
+    right = cpu_backend.quantize
 
     def wrong(x: Tensor, out: Tensor, fractions: Fractions, limits: Limits | None = None) -> None:
         right(x, out, fractions, limits)
         out[0, 0, 0] += 1
 
-    monkeypatch.setattr(cpu_numba, "quantize", wrong)
+    monkeypatch.setattr(cpu_backend, "quantize", wrong)
     monkeypatch.setattr(speed, "medians", lambda *_, **__: pytest.fail("timed"))
     with pytest.raises(SystemExit, match="nothing is timed while an answer is wrong"):
         speed.main(QUICK)

@@ -5,7 +5,8 @@ import pytest
 import torch
 from scipy import stats
 
-from randquant.quantize import cpu_draw, draw
+from randquant.quantize import draw
+from randquant.quantize.cpu import draw as cpu_draw
 
 
 def test_philox_gives_the_published_answers() -> None:

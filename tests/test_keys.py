@@ -109,7 +109,7 @@ def test_a_child_forked_while_kernels_are_compiled_is_not_stuck() -> None:
     script = """
 import os, threading, time, torch
 from randquant import randomized_quantize
-from randquant.quantize import cpu_numba  # the first call compiles, or loads what was compiled
+from randquant.quantize.cpu import backend as cpu_backend  # the first call compiles, or loads what was compiled
 x = torch.rand(2, 3, 50)
 first = threading.Thread(target=lambda: [randomized_quantize(y, keys=[1, 2]) for y in (x, x.to(torch.int16))])
 first.start()

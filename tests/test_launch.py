@@ -14,16 +14,14 @@ import torch
 if importlib.util.find_spec("triton") is None:
     pytest.skip("triton is not installed; torch brings it along on Linux", allow_module_level=True)
 
-from randquant.quantize import (
-    draw,
-    gpu_draw,
-    gpu_draw_kernels,
-    gpu_kernels,
-    gpu_keyed,
-    gpu_keyed_kernels,
-    gpu_launch,
-    gpu_triton,
-)
+from randquant.quantize import draw
+from randquant.quantize.gpu import backend as gpu_backend
+from randquant.quantize.gpu import draw as gpu_draw
+from randquant.quantize.gpu import draw_kernels as gpu_draw_kernels
+from randquant.quantize.gpu import kernels as gpu_kernels
+from randquant.quantize.gpu import keyed as gpu_keyed
+from randquant.quantize.gpu import keyed_kernels as gpu_keyed_kernels
+from randquant.quantize.gpu import launch as gpu_launch
 from randquant.quantize.scope import scopes
 
 KERNELS = [
@@ -78,9 +76,9 @@ def test_a_second_launch_is_given_what_the_first_was(stands_in: dict[str, Kernel
         gpu_draw.fold(torch.tensor(5), [keys, 7, -1])
         gpu_draw.uniform(keys, 21, purposes[0], runs=3)
         gpu_draw.edges_and_values(keys, 3, 8, *purposes)
-        gpu_triton.quantize(x, torch.empty_like(x), fractions)
-        gpu_triton.measure(x)
-        gpu_triton.range_gradient(x, x, fractions)
+        gpu_backend.quantize(x, torch.empty_like(x), fractions)
+        gpu_backend.measure(x)
+        gpu_backend.range_gradient(x, x, fractions)
         keyed.way(draw.Keys(keys, torch.tensor(5), (7, 1))).quantized(x)
     for name, kernel in stands_in.items():
         (bound,), (positional,) = kernel.bound, kernel.positional

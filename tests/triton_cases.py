@@ -15,13 +15,17 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from randquant import randomized_quantize
-from randquant.quantize import draw, gpu_draw, gpu_plan, gpu_triton, gpu_walk, operation, reference
+from randquant.quantize import draw, operation, reference
+from randquant.quantize.gpu import backend as gpu_backend
+from randquant.quantize.gpu import draw as gpu_draw
+from randquant.quantize.gpu import plan as gpu_plan
+from randquant.quantize.gpu import walk as gpu_walk
 from randquant.quantize.scope import FLOATS, INTEGERS
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DEVICE = "cpu" if INTERPRETED else "cuda"
 if INTERPRETED:
-    operation._BACKENDS["triton"] = ("gpu_triton", "triton", "cpu")
+    operation._BACKENDS["triton"] = ("gpu.backend", "triton", "cpu")
 
 # The interpreter computes with numpy, which warns where ranges of nothing give inf - inf.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -146,7 +150,7 @@ def test_measures_as_the_definition(dtype: torch.dtype, shape: tuple[int, ...]) 
         x[0, 0, :30] = math.inf
         x[-1, -1] = math.nan
     for layout in LAYOUTS:
-        got = gpu_triton.measure(laid_out(x, layout))
+        got = gpu_backend.measure(laid_out(x, layout))
         for end, expected in zip(got, reference.measure(x), strict=True):
             torch.testing.assert_close(end.cpu(), expected, rtol=0, atol=0)
 

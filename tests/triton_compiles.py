@@ -17,17 +17,15 @@ from torch import Tensor
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
-from randquant.quantize import (
-    draw,
-    gpu_draw,
-    gpu_draw_kernels,
-    gpu_kernels,
-    gpu_keyed,
-    gpu_keyed_kernels,
-    gpu_plan,
-    gpu_triton,
-    gpu_walk,
-)
+from randquant.quantize import draw
+from randquant.quantize.gpu import backend as gpu_backend
+from randquant.quantize.gpu import draw as gpu_draw
+from randquant.quantize.gpu import draw_kernels as gpu_draw_kernels
+from randquant.quantize.gpu import kernels as gpu_kernels
+from randquant.quantize.gpu import keyed as gpu_keyed
+from randquant.quantize.gpu import keyed_kernels as gpu_keyed_kernels
+from randquant.quantize.gpu import plan as gpu_plan
+from randquant.quantize.gpu import walk as gpu_walk
 from randquant.quantize.scope import FLOATS, Limits, scopes
 
 KERNELS = (
@@ -81,7 +79,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
         fractions = draw.fractions(
             *x.shape[:2], bins, uniform_edges=False, midpoint=midpoint, p=p, shared=False, device=x.device
         )
-        gpu_triton.quantize(x, torch.empty_like(x), fractions, limits)
+        gpu_backend.quantize(x, torch.empty_like(x), fractions, limits)
         return codes
 
     return quantize
@@ -141,7 +139,7 @@ def test_gradients(dtype: torch.dtype, midpoint: bool, compiled: Callable[..., l
     codes = compiled(x, midpoint=midpoint)
     codes.clear()
     drawn = draw.fractions(2, 256, (8, 8), uniform_edges=False, midpoint=midpoint, p=1.0, shared=False, device=x.device)
-    gpu_triton.range_gradient(x, x, drawn)
+    gpu_backend.range_gradient(x, x, drawn)
     (code,) = codes
     assert not re.search(r"\bfma\.", code)
 

@@ -40,7 +40,7 @@ def _philox(keys: Tensor, low: Tensor, high: Tensor, kind: int) -> tuple[Tensor,
 @functools.cache
 def _compiled(device: str) -> ModuleType | None:
     """The same draws compiled for a kind of device; None where plain torch makes them."""
-    module, library = {"cpu": ("cpu_draw", "numba"), "cuda": ("gpu_draw", "triton")}.get(device, ("", ""))
+    module, library = {"cpu": ("cpu.draw", "numba"), "cuda": ("gpu.draw", "triton")}.get(device, ("", ""))
     installed = library and importlib.util.find_spec(library) is not None
     return importlib.import_module(f"{__package__}.{module}") if installed else None
 

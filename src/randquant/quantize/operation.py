@@ -33,8 +33,8 @@ Result = TypeVar("Result")
 _BACKENDS = {  # name: module, the library it needs, the device it runs on
     "reference": ("reference", "torch", None),
     "torch": ("eager", "torch", None),
-    "numba": ("cpu_numba", "numba", "cpu"),
-    "triton": ("gpu_triton", "triton", "cuda"),
+    "numba": ("cpu.backend", "numba", "cpu"),
+    "triton": ("gpu.backend", "triton", "cuda"),
 }
 
 

@@ -9,9 +9,9 @@ import torch
 import triton.language as tl
 from torch import Tensor
 
-from .gpu_launch import Plan
-from .gpu_walk import Strides, Walk, walk
-from .scope import INTEGERS, arithmetic
+from randquant.quantize.gpu.launch import Plan
+from randquant.quantize.gpu.walk import Strides, Walk, walk
+from randquant.quantize.scope import INTEGERS, arithmetic
 
 _NAMES = {
     torch.float32: tl.float32,

@@ -9,12 +9,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from . import gpu_kernels as kernels
-from .draw import Fractions
-from .gpu_keyed import form as form
-from .gpu_launch import launch
-from .gpu_plan import end_type, plan_of
-from .scope import Limits, arithmetic
+from randquant.quantize.draw import Fractions
+from randquant.quantize.gpu import kernels
+from randquant.quantize.gpu.keyed import form as form
+from randquant.quantize.gpu.launch import launch
+from randquant.quantize.gpu.plan import end_type, plan_of
+from randquant.quantize.scope import Limits, arithmetic
 
 
 def quantize(

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import gpu_draw_kernels as kernels
-from .gpu_launch import Plan, launch
-from .gpu_numbers import blocks, power_of_2
+from randquant.quantize.gpu import draw_kernels as kernels
+from randquant.quantize.gpu.launch import Plan, launch
+from randquant.quantize.gpu.numbers import blocks, power_of_2
 
 LONGEST = 256  # run of numbers that a program sorts
 _TILE = 1024  # numbers of a program

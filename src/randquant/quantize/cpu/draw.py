@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 from torch import Tensor
 
-from randquant.quantize.cpu_threads import share
+from randquant.quantize.cpu.threads import share
 
 FEW = 1 << 14  # numbers that one thread draws sooner than it wakes another
 SHORT = 8  # numbers that are ranked sooner than numpy sorts them

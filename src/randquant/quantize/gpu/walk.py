@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from .gpu_numbers import blocks, power_of_2
-from .scope import arithmetic
+from randquant.quantize.gpu.numbers import blocks, power_of_2
+from randquant.quantize.scope import arithmetic
 
 WARP = 1024  # elements that a warp holds in its registers; half as many if arithmetic is in float64
 WARPS = 8  # of a program, at most

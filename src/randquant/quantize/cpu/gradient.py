@@ -13,7 +13,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from randquant.quantize.cpu_threads import share
+from randquant.quantize.cpu.threads import share
 from randquant.quantize.draw import Fractions
 from randquant.quantize.scope import arithmetic
 

@@ -1,4 +1,4 @@
-"""Keys in, keys below them or uniform numbers out: the programs of `gpu_draw` that triton compiles for the GPU."""
+"""Keys in, keys below them or uniform numbers out: the programs of `draw` that triton compiles for the GPU."""
 
 # ruff: noqa: N803 (what a kernel is compiled for is written in capitals, as in all of triton)
 from __future__ import annotations

@@ -16,10 +16,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from randquant.quantize import cpu_kernels as kernels
-from randquant.quantize.cpu_gradient import range_gradient as range_gradient
-from randquant.quantize.cpu_kernels import Drawn, Form
-from randquant.quantize.cpu_threads import share
+from randquant.quantize.cpu import kernels
+from randquant.quantize.cpu.gradient import range_gradient as range_gradient
+from randquant.quantize.cpu.kernels import Drawn, Form
+from randquant.quantize.cpu.threads import share
 from randquant.quantize.draw import Fractions
 from randquant.quantize.quantiles import Codebook, quantile_book
 from randquant.quantize.scope import Limits, arithmetic

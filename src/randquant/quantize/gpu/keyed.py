@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from . import gpu_kernels, gpu_keyed_kernels
-from .draw import Keys, word_of
-from .gpu_draw import LONGEST, halves
-from .gpu_launch import Plan, launch
-from .gpu_numbers import power_of_2
-from .gpu_plan import planned
-from .gpu_walk import Strides, walk
-from .scope import Scopes
+from randquant.quantize.draw import Keys, word_of
+from randquant.quantize.gpu import kernels, keyed_kernels
+from randquant.quantize.gpu.draw import LONGEST, halves
+from randquant.quantize.gpu.launch import Plan, launch
+from randquant.quantize.gpu.numbers import power_of_2
+from randquant.quantize.gpu.plan import planned
+from randquant.quantize.gpu.walk import Strides, walk
+from randquant.quantize.scope import Scopes
 
 _TILES = 8  # of a scope that one program maps faster than the host starts several, where most of the GPU would rest
 _DRAWN = 256  # numbers that a warp draws at a time, 8 a thread
@@ -61,7 +61,7 @@ def form(x: Tensor, device: torch.device, scopes: Scopes, bins: int, *, midpoint
     if own is None or new is None or not 1 < bins <= LONGEST:
         return None
     strides = own, new
-    plan, way = planned(gpu_keyed_kernels.quantize, scopes.shape, strides, x.dtype, device, shared=False)
+    plan, way = planned(keyed_kernels.quantize, scopes.shape, strides, x.dtype, device, shared=False)
     if way.along * _TILES < scopes.shape[2] and walk(scopes.shape, strides, x.dtype, device, True).parts > 1:
         return None
     made = Form(scopes, bins, midpoint, gradient, x.dtype, device)
@@ -107,7 +107,7 @@ class Keyed:
             if flow is None:
                 return self.passed(x, _laid_out(gradient, scopes))
             plan, _ = planned(
-                gpu_kernels.range_gradient, scopes.shape, (own, flow, new), form.dtype, form.device, shared=False
+                kernels.range_gradient, scopes.shape, (own, flow, new), form.dtype, form.device, shared=False
             )
             form.backward[x.stride(), gradient.stride()] = plan
         launch(plan, (x, gradient, out, *self.drawn, None), form.bins)

@@ -1,4 +1,4 @@
-"""Scopes and the keys of their samples in, quantized scopes out: the program of `gpu_keyed` that triton compiles."""
+"""Scopes and the keys of their samples in, quantized scopes out: the program of `keyed` that triton compiles."""
 
 # ruff: noqa: N803 (what a kernel is compiled for is written in capitals, as in all of triton)
 from __future__ import annotations
@@ -6,8 +6,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from .gpu_draw_kernels import key_of, write_edges_and_values
-from .gpu_kernels import quantize as quantize_drawn
+from randquant.quantize.gpu.draw_kernels import key_of, write_edges_and_values
+from randquant.quantize.gpu.kernels import quantize as quantize_drawn
 
 _LOOSE = (
     "most_bins", "of_a_sample", "root_low", "root_high", "low", "high", "low_2", "high_2", "for_edges", "for_values"
@@ -22,7 +22,7 @@ def quantize(
     INDEX: tl.constexpr, BLOCK_C: tl.constexpr, BLOCK_N: tl.constexpr,
     NUMBERS: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr,
 ):  # fmt: skip
-    """Draw edges and values, and write them and the quantized x; see `gpu_kernels.quantize`.
+    """Draw edges and values, and write them and the quantized x; see `kernels.quantize`.
 
     A program draws for its own scopes, and maps all of them. What its threads wrote others of them read, later.
 

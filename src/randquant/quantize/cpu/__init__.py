@@ -1,0 +1,1 @@
+"""Scopes and what was drawn in, quantized scopes out: compiled for the CPU."""
