@@ -150,6 +150,8 @@ def open_photographs(folder: Path | str, *, side: int = SIDE, skipped: float = S
         testing = next((folder / name for name in ("val", "validation", "test") if (folder / name).is_dir()), None)
     found = {part: _look(where) for part, where in (("train", teaching), ("test", testing)) if where is not None}
     classes = found["train"].classes
+    if testing is not None and classes and not found["test"].classes:
+        raise UserError(f"data: {testing} says no classes; sort its pictures into folders of the names in {teaching}")
     if testing is not None and not set(found["test"].classes) <= set(classes):
         raise UserError(f"data: {testing} must hold no other classes than {teaching}")
     parts, first = {}, 0
@@ -232,7 +234,10 @@ def _look(folder: Path) -> Found:
 
 def _pictures(folder: Path, root: Path) -> Iterator[Path]:
     """Every picture below a folder, links followed; one that leads back to a folder above it, or the root, is not."""
-    open_folders = [(folder, frozenset([folder.resolve(), root.resolve()]))]
+    own, top = folder.resolve(), root.resolve()
+    if folder != root and own in (top, *top.parents):
+        return
+    open_folders = [(folder, frozenset([own, *own.parents, top, *top.parents]))]
     while open_folders:
         where, above = open_folders.pop()
         for one in sorted(where.iterdir()):
