@@ -117,6 +117,8 @@ def test_mocov3s_heads() -> None:
         ("mocov3-1000", 1000, 0.3, 1.5e-6, 0.996),
         ("mocov3-crop-rq-100", 100, 0.6, 1e-6, 0.99),
         ("mocov3-crop-rq-300", 300, 0.3, 1e-6, 0.99),
+        ("mocov3-crop-rq-800", 800, 0.3, 1.5e-6, 0.996),
+        ("mocov3-crop-rq-instance-100", 100, 0.6, 1e-6, 0.99),
         ("mocov3-rq-100", 100, 0.6, 1e-6, 0.99),
         ("mocov3-full-rq-100", 100, 0.6, 1e-6, 0.99),
     ],
@@ -347,6 +349,12 @@ def test_what_a_recipe_needs(tmp_path: Path) -> None:
     for name, value in (("tasks", "digits"), ("seeds", 2), ("processes", 2)):
         with pytest.raises(UserError, match=f"{name}: byol-100 takes none"):
             RECIPES["byol-100"](tiny(tmp_path, "byol-100", **{name: value}))
+    with pytest.raises(UserError, match="weights: byol-100 takes none; it trains its own"):
+        RECIPES["byol-100"](tiny(tmp_path, "byol-100", weights=tmp_path / "theirs.pth"))
+    few = textures(tmp_path / "few", 4, 1)
+    with pytest.raises(UserError, match="has 16 training photographs, the linear probe needs 32"):
+        RECIPES["byol-100"](tiny(tmp_path, "byol-100", data=str(few)))
+    assert not (tmp_path / "byol-100").exists()
     with pytest.raises(UserError, match="weights: got none, but verify-rq-100 needs the published checkpoint's file"):
         RECIPES["verify-rq-100"](tiny(tmp_path, "verify-rq-100"))
 
