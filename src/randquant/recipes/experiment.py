@@ -66,6 +66,7 @@ class Experiment:
             f"Hardware: {self.hardware}",
             f"Batch:    {self.batch}",
             f"Schedule: {self.epochs} epochs{f', {self.warmup} of them warm-up' if self.warmup else ''}",
+            *([] if self.kind == "verify" else [f"Rate:     {self._rate()}"]),
             f"Views:    {self.method}" if self.method else "Views:    those of the published training",
             f"Measure:  {self.measure}",
             f"Expected: {expected}{f' (published: {self.source})' if self.expected is not None else ''}",
@@ -74,6 +75,12 @@ class Experiment:
             "--scale tiny runs the same code on any small folder of photographs; sizes, and what follows, are others.",
         ]
         return "\n".join(lines)
+
+    def _rate(self) -> str:
+        """The optimizer, its learning rate after the warm-up, and its weight decay."""
+        name, rate, decay = (self.options.get(one) for one in ("optimizer", "learning_rate", "weight_decay"))
+        falls = "a tenth of it every 30 epochs" if self.kind == "supervise" else "falling to 0 as half a cosine"
+        return f"{rate:.4g} of {name or 'sgd'}, {falls}; weight decay {decay:g}"
 
     def pixels(self, scale: Scale) -> int:
         """The side of an image."""
