@@ -18,6 +18,7 @@ from randquant.errors import UserError
 from randquant.methods import Method, make_method
 from randquant.pretrain.lars import LARS
 from randquant.pretrain.optimizers import make_optimizer, set_rate
+from randquant.quantize.draw import Draws
 from randquant.recipes import RECIPES
 from randquant.recipes.experiment import IMAGENET
 from randquant.recipes.imagenet import EXPERIMENTS
@@ -236,6 +237,41 @@ def test_the_strengths_of_the_views() -> None:
     assert strengths("simsiam-100") == {**moco, **alike, "saturation": 0.4}
     strong = {"brightness": 0.8, "contrast": 0.8, "saturation": 0.8, "hue": 0.2, "crop_area": 0.08}
     assert strengths("simclr-100") == {**moco, **alike, **strong}
+
+
+@pytest.mark.parametrize(
+    ("name", "area", "brightness", "blurred", "solarized"),
+    [
+        ("mocov3-100", 0.2, 0.4, (1.0, 0.1), (0.0, 0.2)),
+        ("mocov3-vit-small-300", 0.08, 0.4, (1.0, 0.1), (0.0, 0.2)),
+        ("byol-100", 0.08, 0.4, (1.0, 0.1), (0.0, 0.2)),
+        ("simsiam-100", 0.2, 0.4, (0.5, 0.5), (0.0, 0.0)),
+        ("simclr-100", 0.08, 0.8, (0.5, 0.5), (0.0, 0.0)),
+    ],
+)
+def test_what_a_built_methods_views_do(
+    name: str, area: float, brightness: float, blurred: tuple[float, float], solarized: tuple[float, float]
+) -> None:
+    """Crop, jitter, gray, blur, solarization, flip, each asked of images by itself."""
+    steps = build(name).method.chain.inputs
+    draws = Draws(0, 0, torch.arange(1000))
+    ramp = torch.linspace(0, 1, 32).expand(3, 32, 32)
+    red = ramp * torch.tensor([1.0, 0.6, 0.3])[:, None, None]
+    flat = torch.full((3, 4, 4), 0.3)
+    for view in (0, 1):
+
+        def made(step: int, image: torch.Tensor, view: int = view) -> torch.Tensor:
+            (out,) = steps[step]((image.expand(1000, -1, -1, -1).contiguous(),), draws, view)
+            return cast(torch.Tensor, out)
+
+        wide = made(0, ramp)
+        widths = (wide[..., -1] - wide[..., 0]).mean(dim=(1, 2))  # shares of the side
+        assert widths.min() == pytest.approx(math.sqrt(area * 3 / 4), abs=0.04)
+        light = made(1, flat)[:, 0, 0, 0] / 0.3  # a flat gray image shows the brightness alone
+        assert (float(light.min()), float(light.max())) == pytest.approx((1 - brightness, 1 + brightness), abs=0.02)
+        told = (made(step, red) - red for step in range(1, 6))
+        shares = [float((one.abs().amax(dim=(1, 2, 3)) > 1e-6).double().mean()) for one in told]
+        assert shares == pytest.approx([0.8, 0.2, blurred[view], solarized[view], 0.5], abs=0.06)
 
 
 def test_byol() -> None:

@@ -199,11 +199,11 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="must hold no other classes"):
         open_photographs(tmp_path)
     (tmp_path / "val" / "along" / "000.png").rename(tmp_path / "val" / "000.png")  # as ImageNet's archive of them is
-    with pytest.raises(UserError, match=r"val says no classes; sort all its pictures into folders of the .*train"):
+    with pytest.raises(UserError, match=r"val says no classes; sort all its pictures into folders as in .*train"):
         open_photographs(tmp_path)
     textures(tmp_path / "other", 1, 1)
     (tmp_path / "other" / "train" / "across" / "000.png").rename(tmp_path / "other" / "train" / "astray.png")
-    with pytest.raises(UserError, match=r"train says no classes; sort all its pictures into folders of the .*val"):
+    with pytest.raises(UserError, match=r"train says no classes; sort all its pictures into folders as in .*val"):
         open_photographs(tmp_path / "other")
 
 

@@ -151,8 +151,8 @@ def open_photographs(folder: Path | str, *, side: int = SIDE, skipped: float = S
     found = {part: _look(where) for part, where in (("train", teaching), ("test", testing)) if where is not None}
     classes = found["train"].classes
     if testing is not None and bool(classes) != bool(found["test"].classes):
-        one, other = (testing, teaching) if classes else (teaching, testing)
-        raise UserError(f"data: {one} says no classes; sort all its pictures into folders of the names in {other}")
+        flat, sorted_ones = (testing, teaching) if classes else (teaching, testing)
+        raise UserError(f"data: {flat} says no classes; sort all its pictures into folders as in {sorted_ones}")
     if testing is not None and not set(found["test"].classes) <= set(classes):
         raise UserError(f"data: {testing} must hold no other classes than {teaching}")
     parts, first = {}, 0
