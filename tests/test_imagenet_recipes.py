@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -377,6 +378,10 @@ def test_every_recipe_says_what_it_takes_and_what_to_expect() -> None:
             assert wanted in page
         assert (f"Expected: {one.expected} % (published: " in page) == (one.expected is not None)
         assert RECIPES[name].__doc__ == page
+        gpus, each = (int(word) for word in re.findall(r"\d+(?= GPUs)|\d+(?= photographs)", page) or (1, one.batch))
+        assert gpus * each == one.batch
+        assert (8 * one.hosts or 1) == gpus
+        assert ("torchrun" in page) == (gpus > 1)
 
 
 def test_what_a_recipe_needs(tmp_path: Path) -> None:

@@ -103,6 +103,7 @@ def _supervised(name: str, title: str, method: str, expected: float, *chosen: st
         kind="supervise",
         method=method,
         hardware="8 GPUs, 32 photographs each",
+        hosts=1,
         batch=256,
         epochs=90,
         warmup=0,
@@ -124,6 +125,7 @@ def _verify(name: str, trained: Experiment) -> Experiment:
         title=f"the published weights of {trained.name}: linear probe and neighbours",
         kind="verify",
         hardware="one GPU",
+        hosts=0,
         batch=1024,
         epochs=90,
         warmup=0,
@@ -144,7 +146,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         ),
         *_kin(
             "simsiam", "SimSiam", "Chen and He, CVPR 2021", 68.1, REST, _SIMSIAM, batch=512, warmup=0,
-            hardware="8 GPUs, 64 photographs each",
+            hardware="8 GPUs, 64 photographs each", hosts=1,
         ),
         *_kin(
             "simclr", "SimCLR", "SimSiam's re-run: Chen and He, CVPR 2021", 66.5,
