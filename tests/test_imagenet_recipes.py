@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -18,6 +19,7 @@ from randquant.errors import UserError
 from randquant.methods import Method, make_method
 from randquant.pretrain.lars import LARS
 from randquant.pretrain.optimizers import make_optimizer, set_rate
+from randquant.quantize.draw import Draws
 from randquant.recipes import RECIPES
 from randquant.recipes.experiment import IMAGENET
 from randquant.recipes.imagenet import EXPERIMENTS
@@ -117,6 +119,8 @@ def test_mocov3s_heads() -> None:
         ("mocov3-1000", 1000, 0.3, 1.5e-6, 0.996),
         ("mocov3-crop-rq-100", 100, 0.6, 1e-6, 0.99),
         ("mocov3-crop-rq-300", 300, 0.3, 1e-6, 0.99),
+        ("mocov3-crop-rq-800", 800, 0.3, 1.5e-6, 0.996),
+        ("mocov3-crop-rq-instance-100", 100, 0.6, 1e-6, 0.99),
         ("mocov3-rq-100", 100, 0.6, 1e-6, 0.99),
         ("mocov3-full-rq-100", 100, 0.6, 1e-6, 0.99),
     ],
@@ -236,6 +240,41 @@ def test_the_strengths_of_the_views() -> None:
     assert strengths("simclr-100") == {**moco, **alike, **strong}
 
 
+@pytest.mark.parametrize(
+    ("name", "area", "brightness", "blurred", "solarized"),
+    [
+        ("mocov3-100", 0.2, 0.4, (1.0, 0.1), (0.0, 0.2)),
+        ("mocov3-vit-small-300", 0.08, 0.4, (1.0, 0.1), (0.0, 0.2)),
+        ("byol-100", 0.08, 0.4, (1.0, 0.1), (0.0, 0.2)),
+        ("simsiam-100", 0.2, 0.4, (0.5, 0.5), (0.0, 0.0)),
+        ("simclr-100", 0.08, 0.8, (0.5, 0.5), (0.0, 0.0)),
+    ],
+)
+def test_what_a_built_methods_views_do(
+    name: str, area: float, brightness: float, blurred: tuple[float, float], solarized: tuple[float, float]
+) -> None:
+    """Crop, jitter, gray, blur, solarization, flip, each asked of images by itself."""
+    steps = build(name).method.chain.inputs
+    draws = Draws(0, 0, torch.arange(1000))
+    ramp = torch.linspace(0, 1, 32).expand(3, 32, 32)
+    red = ramp * torch.tensor([1.0, 0.6, 0.3])[:, None, None]
+    flat = torch.full((3, 4, 4), 0.3)
+    for view in (0, 1):
+
+        def made(step: int, image: torch.Tensor, view: int = view) -> torch.Tensor:
+            (out,) = steps[step]((image.expand(1000, -1, -1, -1).contiguous(),), draws, view)
+            return cast(torch.Tensor, out)
+
+        wide = made(0, ramp)
+        widths = (wide[..., -1] - wide[..., 0]).mean(dim=(1, 2))  # shares of the side
+        assert widths.min() == pytest.approx(math.sqrt(area * 3 / 4), abs=0.04)
+        light = made(1, flat)[:, 0, 0, 0] / 0.3  # a flat gray image shows the brightness alone
+        assert (float(light.min()), float(light.max())) == pytest.approx((1 - brightness, 1 + brightness), abs=0.02)
+        told = (made(step, red) - red for step in range(1, 6))
+        shares = [float((one.abs().amax(dim=(1, 2, 3)) > 1e-6).double().mean()) for one in told]
+        assert shares == pytest.approx([0.8, 0.2, blurred[view], solarized[view], 0.5], abs=0.06)
+
+
 def test_byol() -> None:
     built = build("byol-100")
     middle = [(4096, True, 1e-5, 0.1), ("relu",), (4096, 256, False)]
@@ -339,6 +378,10 @@ def test_every_recipe_says_what_it_takes_and_what_to_expect() -> None:
             assert wanted in page
         assert (f"Expected: {one.expected} % (published: " in page) == (one.expected is not None)
         assert RECIPES[name].__doc__ == page
+        gpus, each = (int(word) for word in re.findall(r"\d+(?= GPUs)|\d+(?= photographs)", page) or (1, one.batch))
+        assert gpus * each == one.batch
+        assert (8 * one.hosts or 1) == gpus
+        assert ("torchrun" in page) == (gpus > 1)
 
 
 def test_what_a_recipe_needs(tmp_path: Path) -> None:
@@ -347,6 +390,12 @@ def test_what_a_recipe_needs(tmp_path: Path) -> None:
     for name, value in (("tasks", "digits"), ("seeds", 2), ("processes", 2)):
         with pytest.raises(UserError, match=f"{name}: byol-100 takes none"):
             RECIPES["byol-100"](tiny(tmp_path, "byol-100", **{name: value}))
+    with pytest.raises(UserError, match="weights: byol-100 takes none; it trains its own"):
+        RECIPES["byol-100"](tiny(tmp_path, "byol-100", weights=tmp_path / "theirs.pth"))
+    few = textures(tmp_path / "few", 4, 1)
+    with pytest.raises(UserError, match="has 16 training photographs, the linear probe needs 32"):
+        RECIPES["byol-100"](tiny(tmp_path, "byol-100", data=str(few)))
+    assert not (tmp_path / "byol-100").exists()
     with pytest.raises(UserError, match="weights: got none, but verify-rq-100 needs the published checkpoint's file"):
         RECIPES["verify-rq-100"](tiny(tmp_path, "verify-rq-100"))
 

@@ -171,9 +171,12 @@ def test_a_huge_picture_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_loops_of_links_and_other_files_are_passed_over(tmp_path: Path) -> None:
-    textures(tmp_path, 2, 0)
+    textures(tmp_path, 2, 1)
     train = tmp_path / "train"
     (train / "across" / "again").symlink_to(train)
+    (train / "across" / "up").symlink_to(tmp_path)  # above train: the test part's pictures must not be trained on
+    (train / "top").symlink_to(tmp_path)
+    (train / "self").symlink_to(train)
     (train / "across" / "other").symlink_to(train / "down")  # no loop: its pictures count
     (train / "down" / "broken.png").symlink_to(train / "nowhere.png")
     (train / "down" / "notes.txt").write_text("no picture")
@@ -195,6 +198,13 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "val" / "across").rename(tmp_path / "val" / "along")
     with pytest.raises(UserError, match="must hold no other classes"):
         open_photographs(tmp_path)
+    (tmp_path / "val" / "along" / "000.png").rename(tmp_path / "val" / "000.png")  # as ImageNet's archive of them is
+    with pytest.raises(UserError, match=r"val says no classes; sort all its pictures into folders as in .*train"):
+        open_photographs(tmp_path)
+    textures(tmp_path / "other", 1, 1)
+    (tmp_path / "other" / "train" / "across" / "000.png").rename(tmp_path / "other" / "train" / "astray.png")
+    with pytest.raises(UserError, match=r"train says no classes; sort all its pictures into folders as in .*val"):
+        open_photographs(tmp_path / "other")
 
 
 def pack(folder: Path, into: Path, *, labelled: bool = True) -> None:
@@ -248,6 +258,17 @@ def test_tar_files_that_are_none(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     samples = open_photographs(tmp_path / "broken", side=16).parts["train"]
     samples.take(torch.arange(8))
     assert "0000.tar/down-000.png cannot be decoded" in caplog.text
+    (tmp_path / "broken" / "0000.tar").unlink()
+    with pytest.raises(UserError, match=r"0000.tar/.* cannot be read \(No such file"):
+        samples.files.content(0)  # type: ignore[union-attr]
+    member = tarfile.TarInfo("a.cls")
+    member.size = 3
+    (tmp_path / "word").mkdir()
+    with tarfile.open(tmp_path / "word" / "0.tar", "w") as tar:
+        tar.addfile(member, io.BytesIO(b"cat"))
+        tar.add(folders / "down" / "001.png", "a.png")
+    with pytest.raises(UserError, match=r"^data: \S*0.tar/a.cls holds b'cat', must be the number of a class"):
+        open_photographs(tmp_path / "word")
     for name, content in (("empty", None), ("no", b"no tar file at all")):
         (tmp_path / name).mkdir()
         with tarfile.open(tmp_path / name / "0.tar", "w"):

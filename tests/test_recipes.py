@@ -55,6 +55,9 @@ def test_list_show_and_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out.splitlines() == told("ablation-edges")
     with pytest.raises(UserError, match=r"name: 'ablation-bin' is no recipe; did you mean ablation-bins\?"):
         recipe(RecipeSettings(action="show", name="ablation-bin"))
+    for given in ({"data": "photographs"}, {"weights": Path("x.pth")}, {"scale": "tiny"}):
+        with pytest.raises(UserError, match=f"{next(iter(given))}: ablation-edges takes none"):
+            recipe(RecipeSettings(action="run", name="ablation-edges", **given))  # type: ignore[arg-type]
     with pytest.raises(UserError, match="name: got none, but run needs an experiment"):
         RecipeSettings(action="run")
     with pytest.raises(UserError, match="name: got x, but list takes none"):

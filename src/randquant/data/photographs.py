@@ -150,6 +150,9 @@ def open_photographs(folder: Path | str, *, side: int = SIDE, skipped: float = S
         testing = next((folder / name for name in ("val", "validation", "test") if (folder / name).is_dir()), None)
     found = {part: _look(where) for part, where in (("train", teaching), ("test", testing)) if where is not None}
     classes = found["train"].classes
+    if testing is not None and bool(classes) != bool(found["test"].classes):
+        flat, sorted_ones = (testing, teaching) if classes else (teaching, testing)
+        raise UserError(f"data: {flat} says no classes; sort all its pictures into folders as in {sorted_ones}")
     if testing is not None and not set(found["test"].classes) <= set(classes):
         raise UserError(f"data: {testing} must hold no other classes than {teaching}")
     parts, first = {}, 0
@@ -232,7 +235,10 @@ def _look(folder: Path) -> Found:
 
 def _pictures(folder: Path, root: Path) -> Iterator[Path]:
     """Every picture below a folder, links followed; one that leads back to a folder above it, or the root, is not."""
-    open_folders = [(folder, frozenset([folder.resolve(), root.resolve()]))]
+    own, top = folder.resolve(), root.resolve()
+    if folder != root and own in (top, *top.parents):
+        return
+    open_folders = [(folder, frozenset([own, *own.parents, top, *top.parents]))]
     while open_folders:
         where, above = open_folders.pop()
         for one in sorted(where.iterdir()):

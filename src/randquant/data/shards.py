@@ -42,11 +42,18 @@ class Shards:
         return self.folder / self.names[int(self.places[position, 0])] / name
 
     def content(self, position: int) -> BytesIO:
-        """The bytes of a picture."""
+        """The bytes of a picture.
+
+        Raises:
+            UserError: the tar file cannot be read any more.
+        """
         shard, start, length = (int(one) for one in self.places[position])
-        with (self.folder / self.names[shard]).open("rb") as file:
-            file.seek(start)
-            return BytesIO(file.read(length))
+        try:
+            with (self.folder / self.names[shard]).open("rb") as file:
+                file.seek(start)
+                return BytesIO(file.read(length))
+        except OSError as problem:
+            raise UserError(f"data: {self[position]} cannot be read ({problem.strerror})") from problem
 
 
 def read_shards(folder: Path, suffixes: Sequence[str]) -> tuple[Shards, list[int] | None] | None:
@@ -79,7 +86,9 @@ def read_shards(folder: Path, suffixes: Sequence[str]) -> tuple[Shards, list[int
                     places.append((number, member.offset_data, member.size))
                     label = found.get(f"{path.rpartition('.')[0]}.cls")
                     if label is not None and (held := tar.extractfile(label)) is not None:
-                        labels.append(int(held.read()))
+                        labels.append(_number(held.read(), folder / name / label.name))
+        except UserError:
+            raise
         except (tarfile.TarError, ValueError, EOFError) as problem:
             raise UserError(f"data: {folder / name} is no uncompressed tar file ({problem})") from None
     if not members:
@@ -87,3 +96,11 @@ def read_shards(folder: Path, suffixes: Sequence[str]) -> tuple[Shards, list[int
     if labels and len(labels) < len(members):
         raise UserError(f"data: {len(members) - len(labels)} pictures in {folder} have no .cls beside them")
     return Shards(folder, names, np.array(members), np.array(places, dtype=np.int64)), labels or None
+
+
+def _number(content: bytes, path: Path) -> int:
+    """The class that a .cls file holds."""
+    told = content.strip()
+    if not told.isdigit():
+        raise UserError(f"data: {path} holds {told[:20]!r}, must be the number of a class, from 0")
+    return int(told)

@@ -50,8 +50,18 @@ def recipe(settings: RecipeSettings) -> None:
         for line in told(settings.name):
             say(line)
         return
+    if settings.name not in EXPERIMENTS:
+        _check_own_data(settings)
     page = RECIPES[settings.name](settings)
     say(f"page: {page}")
+
+
+def _check_own_data(settings: RecipeSettings) -> None:
+    """Refuse what the recipes on photographs alone take."""
+    given = {"data": settings.data, "weights": settings.weights, "scale": settings.scale != "full"}
+    for name, one in given.items():
+        if one:
+            raise UserError(f"{name}: {settings.name} takes none; it has data and trainings of its own")
 
 
 def told(name: str) -> list[str]:

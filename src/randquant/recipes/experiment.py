@@ -24,6 +24,7 @@ class Experiment:
         kind: a self-supervised training, a supervised one, or a look at published weights.
         method: of a self-supervised training, or what changes a supervised one's samples.
         hardware: what the published figure was made on, or what this one needs.
+        hosts: machines of eight GPUs that this is; 0 where one GPU will do.
         batch: samples of a step, those of all processes together.
         epochs: of the training.
         samples: of an epoch.
@@ -41,6 +42,7 @@ class Experiment:
     kind: Literal["pretrain", "supervise", "verify"] = "pretrain"
     method: str = ""
     hardware: str = "16 GPUs of 32 GB, 256 photographs each"
+    hosts: int = 2
     batch: int = 4096
     epochs: int = 100
     samples: int = IMAGENET
@@ -58,14 +60,16 @@ class Experiment:
         expected = "no figure: nobody has published this row" if self.expected is None else f"{self.expected} %"
         figure = "" if self.expected is None else f": {self.expected}"
         command = f"recipe run {self.name} --data FOLDER --out DIR{' --weights FILE' * (self.kind == 'verify')}"
+        launch = f"torchrun {f'--nnodes {self.hosts} ' if self.hosts > 1 else '--standalone '}--nproc-per-node 8"
         lines = [
             f"{self.title[0].upper()}{self.title[1:]}, {self.epochs} epochs{figure}.",
             "",
             f"Command:  randquant {command}",
-            *([f"          torchrun --nnodes 2 --nproc-per-node 8 -m randquant {command}"] * (self.batch > 2048)),
+            *([f"          {launch} -m randquant {command}"] * bool(self.hosts)),
             f"Hardware: {self.hardware}",
             f"Batch:    {self.batch}",
             f"Schedule: {self.epochs} epochs{f', {self.warmup} of them warm-up' if self.warmup else ''}",
+            *([] if self.kind == "verify" else [f"Rate:     {self._rate()}"]),
             f"Views:    {self.method}" if self.method else "Views:    those of the published training",
             f"Measure:  {self.measure}",
             f"Expected: {expected}{f' (published: {self.source})' if self.expected is not None else ''}",
@@ -74,6 +78,12 @@ class Experiment:
             "--scale tiny runs the same code on any small folder of photographs; sizes, and what follows, are others.",
         ]
         return "\n".join(lines)
+
+    def _rate(self) -> str:
+        """The optimizer, its learning rate after the warm-up, and its weight decay."""
+        name, rate, decay = (self.options.get(one) for one in ("optimizer", "learning_rate", "weight_decay"))
+        falls = "a tenth of it every 30 epochs" if self.kind == "supervise" else "falling to 0 as half a cosine"
+        return f"{rate:.4g} of {name or 'sgd'}, {falls}; weight decay {decay:g}"
 
     def pixels(self, scale: Scale) -> int:
         """The side of an image."""

@@ -14,11 +14,11 @@ from randquant.settings import EncoderSettings, MethodSettings
 
 
 def _kin(
-    name: str, title: str, source: str, expected: float, options: dict[str, Any], **changes: Any
+    name: str, title: str, source: str, expected: float, chosen: str, options: dict[str, Any], **changes: Any
 ) -> list[Experiment]:
     """A method with its own views, with RQ after them, and with crop and RQ instead of them."""
     views = (
-        (name, title, f"full+{name}", expected, ()),
+        (name, title, f"full+{name}", expected, (chosen,)),
         (f"{name}-full-rq", f"{title}, RQ after its views", f"full+rq+{name}", None, UNKNOWN_RQ[:1]),
         (f"{name}-crop-rq", f"{title}, views of crop and RQ", f"rrc+rq+{name}", None, (*UNKNOWN_RQ[:1], NO_FLIP)),
     )
@@ -29,11 +29,11 @@ def _kin(
             method=method,
             expected=figure,
             source=source if figure is not None else "nobody has published this row",
-            chosen=chosen,
+            chosen=notes,
             options=options,
             **changes,
         )
-        for called, told, method, figure, chosen in views
+        for called, told, method, figure, notes in views
     ]
 
 
@@ -103,13 +103,18 @@ def _supervised(name: str, title: str, method: str, expected: float, *chosen: st
         kind="supervise",
         method=method,
         hardware="8 GPUs, 32 photographs each",
+        hosts=1,
         batch=256,
         epochs=90,
         warmup=0,
         expected=expected,
         measure="top-1, ImageNet, mean of three seeds",
         source=f"{PAPER}, figure not found in public code",
-        chosen=("run it with --seed 0, 1 and 2", REST, *chosen),
+        chosen=(
+            "run it with --seed 0, 1 and 2, and take the mean",
+            "an incomplete last batch of an epoch is left out, where torchvision's code keeps it",
+            *chosen,
+        ),
         options=_SUPERVISED,
     )
 
@@ -120,6 +125,7 @@ def _verify(name: str, trained: Experiment) -> Experiment:
         title=f"the published weights of {trained.name}: linear probe and neighbours",
         kind="verify",
         hardware="one GPU",
+        hosts=0,
         batch=1024,
         epochs=90,
         warmup=0,
@@ -135,13 +141,17 @@ EXPERIMENTS: dict[str, Experiment] = {
     for one in (
         *MOCO_V3,
         *_kin(
-            "byol", "BYOL", "SimSiam's re-run: Chen and He, CVPR 2021", 66.5, _BYOL
+            "byol", "BYOL", "SimSiam's re-run: Chen and He, CVPR 2021", 66.5,
+            "the re-run's constants were not read: these are those of BYOL's own code for 100 epochs", _BYOL
         ),
         *_kin(
-            "simsiam", "SimSiam", "Chen and He, CVPR 2021", 68.1, _SIMSIAM, batch=512, warmup=0,
-            hardware="8 GPUs, 64 photographs each",
+            "simsiam", "SimSiam", "Chen and He, CVPR 2021", 68.1, REST, _SIMSIAM, batch=512, warmup=0,
+            hardware="8 GPUs, 64 photographs each", hosts=1,
         ),
-        *_kin("simclr", "SimCLR", "SimSiam's re-run: Chen and He, CVPR 2021", 66.5, _SIMCLR),
+        *_kin(
+            "simclr", "SimCLR", "SimSiam's re-run: Chen and He, CVPR 2021", 66.5,
+            "the re-run's constants were not read: these are those of SimCLR's paper; its code's decay is 1e-4", _SIMCLR
+        ),
         _supervised("supervised", "ResNet-50 by torchvision's first recipe", "rrc+flip", 75.56,
                     "torchvision's own weights by this recipe reach 76.130"),
         _supervised("supervised-rq", "the same with RQ", "rrc+flip+rq", 75.83,

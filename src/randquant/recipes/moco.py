@@ -23,10 +23,10 @@ _MOCO = "Chen, Xie and He, MoCo v3, ICCV 2021"
 UNKNOWN_RQ = (
     "bins, probability and value of a bin are not published: 8 bins, every view, a random value",
     "whether both encoders saw the same draws is not published: they do; the printed usage on GPUs draws twice",
-    "the smallest crop of the RQ runs is not published: 0.2 of the area, as in MoCo v3's own command",
     "batch and learning rate of the RQ runs are not published: those of MoCo v3",
     "RQ acts before the normalisation, which changes nothing: it commutes with a positive scale and shift",
 )
+CROP = "the smallest crop of the RQ runs is not published: 0.2 of the area, as in MoCo v3's own command"
 NO_FLIP = "whether views were mirrored is not published: no, as in the printed list of transforms"
 REST = "an incomplete last batch of an epoch is left out, as in the published code"
 
@@ -71,6 +71,7 @@ def _vit(name: str, title: str, method: str, expected: float | None, *chosen: st
         title=f"MoCo v3 with ViT-S/16, {title}",
         method=method,
         hardware="32 GPUs of 32 GB, 128 photographs each",
+        hosts=4,
         epochs=300,
         warmup=40,
         probe_rate=3.0,
@@ -96,12 +97,12 @@ def _vit(name: str, title: str, method: str, expected: float | None, *chosen: st
 
 RQ_ONLY = _moco(
     "mocov3-rq-100", "MoCo v3, views of RQ alone", "rq+mocov3", 100, 42.9, PAPER, *UNKNOWN_RQ,
-    "what stands in for the crop is not published: resize to 256, the middle of 224",
+    "what stands in for the crop is not published: resize to 256, the middle of 224, without a mirror",
 )  # fmt: skip
 CROP_RQ = [
     _moco(
         f"mocov3-crop-rq-{epochs}", "MoCo v3, views of crop and RQ", "rrc+rq+mocov3", epochs, figure, PAPER,
-        *UNKNOWN_RQ, NO_FLIP,
+        *UNKNOWN_RQ, CROP, NO_FLIP,
         *(["no published MoCo v3 ran for 800 epochs: rate, decay and momentum are those of 1000"] * (epochs == 800)),
     )
     for epochs, figure in ((100, 67.9), (300, 71.6), (800, 72.1))
@@ -125,6 +126,7 @@ def _cifar(name: str, method: str) -> Experiment:
         title=f"one GPU, a day: MoCo v3 with ResNet-18 on CIFAR-10, {method}",
         method=method,
         hardware="one GPU",
+        hosts=0,
         batch=512,
         epochs=500,
         samples=50_000,
@@ -146,12 +148,12 @@ MOCO_V3: tuple[Experiment, ...] = (
     ),
     _moco(
         "mocov3-full-rq-100", "MoCo v3, RQ after its own views", "full+rq+mocov3", 100, 69.0,
-        f"{PAPER}, figure not found in public code", *UNKNOWN_RQ,
+        f"{PAPER}, figure not found in public code", *UNKNOWN_RQ, CROP,
     ),
     *CROP_RQ,
     _moco(
         "mocov3-crop-rq-instance-100", "MoCo v3, views of crop and instance-wise RQ", "rrc+rq+mocov3", 100, 64.3,
-        f"{PAPER}, figure not found in public code", *UNKNOWN_RQ[:-1], NO_FLIP,
+        f"{PAPER}, figure not found in public code", *UNKNOWN_RQ[:-1], CROP, NO_FLIP,
         "instance-wise is not in the public code: all channels share one set of bins, over colours from 0 to 1",
         per="sample",
     ),

@@ -89,6 +89,13 @@ def _check(experiment: Experiment, settings: RecipeSettings) -> None:
     for name, given in refused.items():
         if given:
             raise UserError(f"{name}: {experiment.name} takes none; it is one training, named by --seed and --data")
+    if experiment.kind != "verify" and settings.weights is not None:
+        raise UserError(f"weights: {experiment.name} takes none; it trains its own, and verify-… looks at others")
+
+
+def _probe_batch(settings: RecipeSettings) -> int:
+    """Samples of a step of the linear probe."""
+    return min(BATCH, SIZES[settings.scale].batch or BATCH)
 
 
 def _asks(name: str, settings: RecipeSettings) -> bool:
@@ -107,6 +114,9 @@ def _open(experiment: Experiment, settings: RecipeSettings) -> Dataset:
         raise UserError(f"data: {settings.data} has 1 class, needs 2 at least")
     if "test" not in found.parts:
         raise UserError(f"data: {settings.data} has no val folder beside train, which the probe is scored on")
+    samples, needed = len(found.parts["train"].ids), _probe_batch(settings)
+    if experiment.kind != "supervise" and samples < needed:
+        raise UserError(f"data: {settings.data} has {samples} training photographs, the linear probe needs {needed}")
     return found
 
 
@@ -152,7 +162,7 @@ def _probed(settings: RecipeSettings, dataset: Dataset, encoder: Encoder, rate: 
     assert target is not None
     found: dict[str, float] = {}
     if rate is not None:
-        batch = min(BATCH, size.batch or BATCH)
+        batch = _probe_batch(settings)
         # The learning rate stays that of the full batch: with less, the small features of a random encoder go unread.
         lines = linear_probe(
             encoder, dataset, epochs=size.labelled or EPOCHS, batch=batch, base=rate * BATCH / batch,
