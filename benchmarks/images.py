@@ -31,7 +31,7 @@ Made by `{command}`.
 A ratio is the median over rounds; in each the two calls run in turn, in one process. In brackets its 95 % interval, by
 resampling the rounds.{judged}
 
-- From files: JPEG pictures of 256x256, decoded anew in every epoch by two workers, MoCo v3 with a ResNet-18 on two
+- From files: JPEG pictures of 256x256, each decoded when it is used by two workers, MoCo v3 with a ResNet-18 on two
   crops of {side} pixels each, its momentum encoder, heads of 1024, LARS, batch {batch}. lightly 1.6's data set,
   transforms, heads and optimizer on the Lightning trainer, with MoCo v3's loss, which lightly does not have, over
   randquant's `pretrain`; the start of workers is in neither.

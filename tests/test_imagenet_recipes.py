@@ -358,6 +358,12 @@ def test_tiny_changes_sizes_and_what_follows_from_them() -> None:
         assert (shorter.steps, shorter.method_details.momentum) == (50, 0.0)
 
 
+def test_a_published_batch_is_not_cut_to_few_photographs() -> None:
+    with pytest.raises(UserError, match="data: 4,095 photographs are fewer than the batch of 4,096; take --scale tiny"):
+        EXPERIMENTS["mocov3-100"].pretraining("data", Path("out"), 4095)
+    assert EXPERIMENTS["mocov3-100"].pretraining("data", Path("out"), 20, scale="tiny").batch == 20
+
+
 def tiny(folder: Path, name: str, **changes: Any) -> RecipeSettings:
     data = folder / "data"
     if not data.exists():

@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from scipy.io import savemat
 from torchvision.transforms.v2 import functional as V
 
 from folders import draw, textures
 from randquant.data.boxes import draw_boxes
+from randquant.data.imagenet import KIT, NUMBERS, TABLE
 from randquant.data.photographs import Photographs, open_photographs, read_colours
 from randquant.data.reading import Cut
 from randquant.errors import UserError
@@ -101,6 +103,7 @@ def kinds(folder: Path) -> dict[str, Image.Image]:
         "gray.png": Image.fromarray(gray),
         "two.png": colours.convert("LA"),
         "deep.png": Image.fromarray(gray.astype(np.uint16) * 257),
+        "shares.tif": Image.fromarray((gray / 255).astype(np.float32)),
         "bits.png": colours.convert("1"),
         "clear.png": colours.convert("RGBA"),
     }
@@ -111,8 +114,9 @@ def test_every_kind_of_picture(tmp_path: Path) -> None:
         image.save(tmp_path / name)
         found = read_colours(tmp_path / name)
         assert (found.mode, found.size) == ("RGB", (40, 36))
-    deep, gray = (np.asarray(read_colours(tmp_path / name)) for name in ("deep.png", "gray.png"))
-    assert np.array_equal(deep, gray)
+    gray = np.asarray(read_colours(tmp_path / "gray.png"))
+    for name in ("deep.png", "shares.tif"):
+        assert np.array_equal(np.asarray(read_colours(tmp_path / name)), gray)
 
 
 def break_one(path: Path) -> None:
@@ -205,6 +209,50 @@ def test_folders_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "other" / "train" / "across" / "000.png").rename(tmp_path / "other" / "train" / "astray.png")
     with pytest.raises(UserError, match=r"train says no classes; sort all its pictures into folders as in .*val"):
         open_photographs(tmp_path / "other")
+
+
+def flat(folder: Path) -> dict[str, str]:
+    """Pictures as ImageNet has them, its validation part in one folder; their classes by name."""
+    textures(folder, 2, 2)
+    told, names = {}, (f"ILSVRC2012_val_{number:08d}" for number in (5, 2, 7, 1, 6, 3, 4, 8))
+    for picture, name in zip(sorted((folder / "val").glob("*/*.png")), names, strict=True):
+        told[name] = picture.parent.name
+        picture.rename(folder / "val" / f"{name}.png")
+    for empty in (folder / "val").glob("*/"):
+        empty.rmdir()
+    return dict(sorted(told.items()))
+
+
+def test_imagenets_own_layout_by_its_kit(tmp_path: Path) -> None:
+    told = flat(tmp_path)
+    kit = tmp_path / KIT
+    kit.mkdir(parents=True)
+    words = ["rings", "across", "down", "checks", "texture"]  # the last one is the others' union
+    rows = [(number, word, f"a {word}") for number, word in enumerate(words, start=1)]
+    kinds = [("ILSVRC2012_ID", object), ("WNID", object), ("words", object)]
+    savemat(kit / "meta.mat", {"synsets": np.array(rows, dtype=kinds).reshape(-1, 1)})
+    (kit / NUMBERS).write_text("".join(f"{1 + words.index(word)}\n" for word in told.values()))
+    found = open_photographs(tmp_path, side=16)
+    assert found.classes == ("across", "checks", "down", "rings")
+    target = found.parts["test"].target
+    assert target is not None
+    assert [found.classes[number] for number in target.tolist()] == list(told.values())
+    (kit / NUMBERS).write_text("9\n")
+    with pytest.raises(UserError, match=f"{NUMBERS} cannot be read"):
+        open_photographs(tmp_path, side=16)
+
+
+def test_imagenets_layout_of_kaggle(tmp_path: Path) -> None:
+    told = flat(tmp_path / "ILSVRC" / "Data" / "CLS-LOC")
+    lines = [f"{name},{word} 1 2 3 4 {word} 5 6 7 8" for name, word in told.items()]
+    (tmp_path / TABLE).write_text("\n".join(["ImageId,PredictionString", *lines[::-1]]) + "\n")
+    found = open_photographs(tmp_path / "ILSVRC" / "Data" / "CLS-LOC", side=16)
+    target = found.parts["test"].target
+    assert target is not None
+    assert [found.classes[number] for number in target.tolist()] == list(told.values())
+    (tmp_path / TABLE).write_text("\n".join(["ImageId,PredictionString", *lines[1:]]) + "\n")
+    with pytest.raises(UserError, match="holds ILSVRC2012_val_00000001, which ImageNet's list does not name"):
+        open_photographs(tmp_path / "ILSVRC" / "Data" / "CLS-LOC", side=16)
 
 
 def pack(folder: Path, into: Path, *, labelled: bool = True) -> None:

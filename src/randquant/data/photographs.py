@@ -1,9 +1,9 @@
 """A folder of photographs in, one folder a class, a data set out: decoded in workers, cut there by the recipes' crops.
 
-Layouts: `train/<class>/…` and `val/<class>/…` (or `validation`), as ImageNet has it; `<class>/…`; or pictures alone,
-which have no labels. Tar files may stand in for the folders of a part (`shards.py`). Palettes, CMYK, 16 bits and single
-channels become RGB. What cannot be decoded is skipped: named in a warning, replaced by the next picture, and an error
-once it is more than the stated share.
+Layouts: `train/<class>/…` and `val/<class>/…` (or `validation`); ImageNet's own, whose `val` holds all pictures in one
+folder (`imagenet.py`); `<class>/…`; or pictures alone, which have no labels. Tar files may stand in for the folders of
+a part (`shards.py`). Palettes, CMYK, 16 bits and single channels become RGB. What cannot be decoded is skipped: named
+in a warning, replaced by the next picture, and an error once it is more than the stated share.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from torch import Tensor
 from randquant.data.batch import Batch, Dataset
 from randquant.data.boxes import CROP, draw_boxes
 from randquant.data.dabs.picture import Files
+from randquant.data.imagenet import validation_classes
 from randquant.data.shards import Shards, read_shards
 from randquant.errors import UserError
 from randquant.quantize.draw import Draws
@@ -150,6 +151,8 @@ def open_photographs(folder: Path | str, *, side: int = SIDE, skipped: float = S
         testing = next((folder / name for name in ("val", "validation", "test") if (folder / name).is_dir()), None)
     found = {part: _look(where) for part, where in (("train", teaching), ("test", testing)) if where is not None}
     classes = found["train"].classes
+    if testing is not None and classes and not found["test"].classes:
+        found["test"] = _listed(found["test"], validation_classes(folder))
     if testing is not None and bool(classes) != bool(found["test"].classes):
         flat, sorted_ones = (testing, teaching) if classes else (teaching, testing)
         raise UserError(f"data: {flat} says no classes; sort all its pictures into folders as in {sorted_ones}")
@@ -187,7 +190,7 @@ def read_colours(path: Path, content: IO[bytes] | None = None) -> Image.Image:
             with Image.open(path if content is None else content) as image:
                 if image.mode.startswith(("I", "F")):  # 16 bits, or 8 in such a form
                     levels = np.asarray(image, dtype=np.float64)
-                    most = 65535 if levels.max() > 255 else 255
+                    most = 65535 if levels.max() > 255 else 1 if image.mode == "F" and levels.max() <= 1 else 255
                     return Image.fromarray((levels / most * 255).round().clip(0, 255).astype(np.uint8)).convert("RGB")
                 if "transparency" in image.info:
                     return image.convert("RGBA").convert("RGB")
@@ -231,6 +234,18 @@ def _look(folder: Path) -> Found:
     if not names:
         raise UserError(f"data: {folder} holds no pictures ({', '.join(SUFFIXES)})")
     return Found(Files(folder, np.array([os.fsencode(name) for name in names])), classes, labels)
+
+
+def _listed(found: Found, words: dict[str, str]) -> Found:
+    """The same pictures with the classes that a list has for them, if there is one."""
+    if not words or isinstance(found.files, Shards):
+        return found
+    names = [found.files[place].stem for place in range(len(found.labels))]
+    if unknown := [name for name in names if name not in words]:
+        raise UserError(f"data: {found.files.folder} holds {unknown[0]}, which ImageNet's list does not name")
+    classes = tuple(sorted({words[name] for name in names}))
+    numbers = {word: number for number, word in enumerate(classes)}
+    return Found(found.files, classes, [numbers[words[name]] for name in names])
 
 
 def _pictures(folder: Path, root: Path) -> Iterator[Path]:

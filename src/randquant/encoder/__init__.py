@@ -3,7 +3,7 @@
 from typing import TypeAlias
 
 from randquant.encoder.foreign import ForeignEncoder
-from randquant.encoder.make import OwnEncoder, build_encoder, make_encoder
+from randquant.encoder.make import OwnEncoder, build_encoder, make_encoder, start_encoder
 from randquant.encoder.published import fill_published
 from randquant.encoder.transformer import DomainAgnosticTransformer
 from randquant.encoder.vision import VisionBackbone
@@ -18,5 +18,6 @@ __all__ = [
     "ForeignEncoder",
     "build_encoder",
     "make_encoder",
+    "start_encoder",
     "fill_published",
 ]

@@ -1,4 +1,4 @@
-"""A spec and settings in, an encoder with random weights out."""
+"""A spec and settings in, an encoder with its first weights out: random ones, or those that a backbone is given."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import torch
 
+from randquant.encoder.first import fill_first
 from randquant.encoder.transformer import DomainAgnosticTransformer
 from randquant.encoder.vision import VisionBackbone
 from randquant.settings import EncoderSettings
@@ -32,3 +33,16 @@ def make_encoder(spec: Spec, settings: EncoderSettings, seed: int) -> OwnEncoder
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build_encoder(spec, settings)
+
+
+def start_encoder(spec: Spec, settings: EncoderSettings, seed: int, start: str = "") -> OwnEncoder:
+    """As `make_encoder`; a backbone is filled with the weights that `start` names, see `first.fill_first`.
+
+    Raises:
+        UserError: as in both.
+    """
+    encoder = make_encoder(spec, settings, seed)
+    if start:
+        assert isinstance(encoder, VisionBackbone)  # the settings of a training refuse other encoders
+        fill_first(start, encoder)
+    return encoder

@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from randquant import world
 from randquant.data import Batch, Dataset
 from randquant.data.reading import Cut, taken
-from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, VisionBackbone, make_encoder
+from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, VisionBackbone, start_encoder
 from randquant.encoder.pooling import hasten_pooling
 from randquant.errors import UserError
 from randquant.methods import UNTRAINED, Loss, Method, crops, make_method
@@ -281,9 +281,9 @@ def _is_finite(module: nn.Module) -> bool:
 
 
 def _encoder(settings: PretrainSettings, dataset: Dataset, module: nn.Module | None) -> Encoder:
-    """The user's own module, or a transformer with random weights."""
+    """The user's own module, or one of the settings with its first weights."""
     if module is None:
-        return make_encoder(dataset.spec, settings.encoder, settings.seed)
+        return start_encoder(dataset.spec, settings.encoder, settings.seed, settings.start)
     few = taken(dataset.parts["train"], torch.arange(2))
     return ForeignEncoder(module, dataset.spec, few.inputs)
 

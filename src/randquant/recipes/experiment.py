@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from randquant.errors import UserError
 from randquant.recipes.size import SIZES
 from randquant.settings import PretrainSettings, SuperviseSettings
 from randquant.settings.choices import Scale
@@ -100,9 +101,14 @@ class Experiment:
             scale: tiny changes sizes, of images, model, heads, batch and training, and what follows from them: `Size`.
             seed: all random numbers follow from it.
             steps: of the training; 0 is the scale's own number.
+
+        Raises:
+            UserError: there are fewer samples than a published batch has.
         """
         size = SIZES[scale]
-        batch = min(self.batch, size.batch or self.batch, samples)
+        batch = min(size.batch, self.batch, samples) if size.batch else self.batch
+        if samples < batch:
+            raise UserError(f"data: {samples:,} photographs are fewer than the batch of {batch:,}; take --scale tiny")
         each = samples // batch
         steps = steps or max(size.fewest, (size.epochs or self.epochs) * each)
         options = dict(self.options)

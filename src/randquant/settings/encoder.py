@@ -67,6 +67,15 @@ class EncoderSettings:
         return cls(**values)
 
 
+def check_start(start: str, encoder: EncoderSettings) -> None:
+    """Raise a UserError where first weights are named and there is no backbone for them."""
+    if start and not encoder.backbone:
+        raise UserError(
+            f"start: got {start}, but first weights are for a --backbone, such as resnet50; "
+            "fill a module of your own before it is trained"
+        )
+
+
 SMALLER = EncoderSettings(width=96, depth=3, heads=4, head_width=24, mlp_width=192)
 LARGER = EncoderSettings(width=128, depth=4, heads=4, head_width=32, mlp_width=256)
 BENCHMARK_ENCODER = EncoderSettings(

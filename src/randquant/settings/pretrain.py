@@ -21,7 +21,7 @@ from randquant.settings.choices import (
     check_choices,
     check_least,
 )
-from randquant.settings.encoder import BENCHMARK_ENCODER, EncoderSettings
+from randquant.settings.encoder import BENCHMARK_ENCODER, EncoderSettings, check_start
 from randquant.settings.method import MethodSettings
 from randquant.settings.reading import ReadingSettings
 
@@ -80,6 +80,9 @@ class PretrainSettings:
     kept with the run."""
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     """The encoder's sizes; what is not given follows, for a path, from the number of samples."""
+    start: str = ""
+    """The first weights of a backbone: hub, those that torchvision or timm publish, fetched when they are first asked
+    for; or a path, of a run or a checkpoint. By default they are drawn from the seed."""
     method_details: MethodSettings = field(default_factory=MethodSettings)
     """The method's settings."""
     device: Device = "auto"
@@ -112,6 +115,7 @@ class PretrainSettings:
 
     def __post_init__(self) -> None:
         check_choices(self)
+        check_start(self.start, self.encoder)
         check_least("seed", self.seed, 0)
         if self.batch != 0:
             check_least("batch", self.batch, 2)

@@ -11,7 +11,7 @@ from tyro.conf import Positional
 
 from randquant.errors import UserError
 from randquant.settings.choices import Device, Precision, check_choices, check_least
-from randquant.settings.encoder import EncoderSettings
+from randquant.settings.encoder import EncoderSettings, check_start
 from randquant.settings.method import MethodSettings
 
 _FREE = ("out", "device", "workers", "resume", "quiet")  # what a resumed training may have otherwise
@@ -48,6 +48,9 @@ class SuperviseSettings:
     """Pixels of the squares that photographs become."""
     encoder: EncoderSettings = field(default_factory=lambda: EncoderSettings(backbone="resnet50"))
     """The encoder."""
+    start: str = ""
+    """The first weights of a backbone: hub, those that torchvision or timm publish, fetched when they are first asked
+    for; or a path, of a run or a checkpoint. By default they are drawn from the seed."""
     method_details: MethodSettings = field(default_factory=lambda: MethodSettings(crop_area=0.08))
     """What the partners may be told."""
     seed: int = 0
@@ -65,6 +68,7 @@ class SuperviseSettings:
 
     def __post_init__(self) -> None:
         check_choices(self)
+        check_start(self.start, self.encoder)
         for name, least in (("seed", 0), ("workers", 0), ("epochs", 1), ("rate_epochs", 1), ("side", 8), ("batch", 2)):
             check_least(name, getattr(self, name), least)
         for name in ("learning_rate", "rate_factor"):

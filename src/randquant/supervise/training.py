@@ -22,7 +22,7 @@ from randquant.data import Dataset, open_data
 from randquant.data.photographs import open_photographs
 from randquant.data.reading import Cut
 from randquant.data.root import data_root
-from randquant.encoder import make_encoder
+from randquant.encoder import start_encoder
 from randquant.errors import UserError
 from randquant.finetune.loop import Classifier, judge
 from randquant.methods import PARTNERS, Chain, crops
@@ -72,7 +72,7 @@ def train_classifier(settings: SuperviseSettings, dataset: Dataset | None = None
     chain = make_chain(settings, dataset)
     fabric = launch(settings.device, settings.precision)
     check_shared(settings.batch)
-    encoder = make_encoder(dataset.spec, settings.encoder, settings.seed)
+    encoder = start_encoder(dataset.spec, settings.encoder, settings.seed, settings.start)
     classifier = Classifier(encoder, classes.size, torch_seed(settings.seed, "head"), chain)
     run = _run(settings, dataset, fabric)
     model, optimizer = fabric.setup(classifier, make_optimizer(classifier, settings))
