@@ -20,9 +20,9 @@ needs_gpu = pytest.mark.skipif(
 )
 
 
-# The interpreter takes a minute for the property and for the longest draws; without them every type and every layout is
+# The interpreter takes a minute for the property and for the longest draws; without them, and without many bins, every type and every layout is
 # still compared with the definition, bit for bit.
-QUICK = "not test_agrees_with_the_definition and not 315-5 and not 512-2 and not 1-256 and not 256-shape"
+QUICK = "not test_agrees_with_the_definition and not 315-5 and not 512-2 and not 1-256 and not 33-shape and not 256-shape"
 
 CASES = "triton_cases.py keyed_cases.py"
 
@@ -77,6 +77,6 @@ def test_other_backends_leave_it_unloaded() -> None:
     code = (
         "import sys, torch; from randquant import randomized_quantize\n"
         "for backend in ('reference', 'torch'): randomized_quantize(torch.rand(2, 3, 4), backend=backend)\n"
-        "assert not [name for name in sys.modules if name.startswith('randquant.quantize.gpu_')]"
+        "assert not [name for name in sys.modules if name.startswith('randquant.quantize.gpu')]"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
