@@ -6,6 +6,7 @@ colours, others repeat the colours, scaled so that the sum stays.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ def _fetched(found: Origin) -> dict[str, Tensor]:
         )
         return dict(weights)
     timm: Any = library("timm", "vision", "backbone")
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # each of a dozen attempts is a line otherwise
     filled: nn.Module = timm.create_model(found.model, **{**found.options, "pretrained": True})
     return filled.state_dict()
 

@@ -81,8 +81,8 @@ class PretrainSettings:
     encoder: EncoderSettings = field(default_factory=EncoderSettings)
     """The encoder's sizes; what is not given follows, for a path, from the number of samples."""
     start: str = ""
-    """The first weights of a backbone: hub, those that torchvision or timm publish, fetched when they are first asked
-    for; or a path, of a run or a checkpoint. By default they are drawn from the seed."""
+    """The first weights of a backbone: hub, those that torchvision or timm publish, fetched once; or a path,
+    of a run or a checkpoint. By default they are drawn from the seed."""
     method_details: MethodSettings = field(default_factory=MethodSettings)
     """The method's settings."""
     device: Device = "auto"

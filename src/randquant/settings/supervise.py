@@ -49,8 +49,8 @@ class SuperviseSettings:
     encoder: EncoderSettings = field(default_factory=lambda: EncoderSettings(backbone="resnet50"))
     """The encoder."""
     start: str = ""
-    """The first weights of a backbone: hub, those that torchvision or timm publish, fetched when they are first asked
-    for; or a path, of a run or a checkpoint. By default they are drawn from the seed."""
+    """The first weights of a backbone: hub, those that torchvision or timm publish, fetched once; or a path,
+    of a run or a checkpoint. By default they are drawn from the seed."""
     method_details: MethodSettings = field(default_factory=lambda: MethodSettings(crop_area=0.08))
     """What the partners may be told."""
     seed: int = 0
