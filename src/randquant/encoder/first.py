@@ -42,6 +42,8 @@ def fill_first(start: str, encoder: VisionBackbone) -> VisionBackbone:
     wanted = encoder.module.state_dict()
     try:
         weights = _fetched(found)
+    except (UserError, MemoryError):
+        raise
     except Exception as problem:  # hubs and their clients have errors of their own
         told = " ".join(str(problem).split()) or type(problem).__name__
         raise UserError(f"start: {found.library} has no weights of {name} to give: {told}") from problem
