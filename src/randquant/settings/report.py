@@ -14,6 +14,6 @@ class ReportSettings:
     """Write the page of a folder of results again."""
 
     folder: Positional[Path]
-    """What quickstart left."""
+    """What quickstart, bench or an ablation left: a folder with a results.jsonl."""
     out: Annotated[Path | None, arg(aliases=["-o"])] = None
     """The page; by default report.html in the folder."""
