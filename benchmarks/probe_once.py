@@ -72,11 +72,11 @@ class Options:
     """Encoders a task."""
     tasks: tuple[str, ...] = TASKS
     """Tasks of the mini suite."""
-    rows: int = 128
+    rows: int = 384
     """Samples of each part, at most."""
     depth: int = 2
     """Blocks of the encoder; the benchmark has 12."""
-    steps: int = 0
+    steps: int = 30
     """Steps of rq that train the encoder; 0 leaves it as it was drawn."""
 
 
