@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from randquant.encoder import DomainAgnosticTransformer, make_encoder
 from randquant.encoder.embed import GridEmbedding
+from randquant.encoder.transformer import attend
 from randquant.errors import UserError
 from randquant.settings import BENCHMARK_ENCODER
 from randquant.spec import Grid, Spec, Table, Tokens
@@ -92,6 +93,25 @@ def test_the_transformer_against_its_definition(final_norm: bool) -> None:
     features = torch.stack([one[mask].mean(dim=0) for one, mask in zip(tokens, seen, strict=True)])
     torch.testing.assert_close(encoder((image, text)), features)
     assert isinstance(encoder.norm, nn.LayerNorm) == final_norm
+
+
+@pytest.mark.parametrize("hidden", [0, 3], ids=["all", "some hidden"])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_attention_in_16_bits_is_that_of_64_within_rounding(dtype: torch.dtype, hidden: int) -> None:
+    rounded = torch.randn(3, 5, 4, 7, 8, generator=torch.Generator().manual_seed(0)).to(dtype)
+    visible = (torch.arange(7) < 7 - hidden).expand(5, 1, 1, 7)
+    results = []
+    for kind in (dtype, torch.float64):
+        inputs = rounded.to(kind, copy=True).requires_grad_()
+        out = attend(*inputs, visible if hidden else None)
+        out.square().sum().backward()
+        assert out.dtype == kind
+        assert inputs.grad is not None
+        results.append((out.double(), inputs.grad.double()))
+    for got, wanted in zip(*results, strict=True):
+        torch.testing.assert_close(got, wanted, rtol=0, atol=4 * torch.finfo(dtype).eps * wanted.abs().max().item())
+    if hidden:
+        assert results[0][1][1:, ..., -hidden:, :].abs().max() == 0
 
 
 @pytest.mark.parametrize(("pooling", "alike"), [("masked", True), ("all", False)])
