@@ -25,11 +25,13 @@ def attend(query: Tensor, key: Tensor, value: Tensor, visible: Tensor | None) ->
     """
     if query.device.type != "cpu" or query.dtype not in (torch.bfloat16, torch.float16):
         return F.scaled_dot_product_attention(query, key, value, attn_mask=visible)
-    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(-1, -2)
+    count, heads, length, width = query.shape
+    hidden = torch.zeros((), dtype=query.dtype)
     if visible is not None:
-        scores = scores.masked_fill(~visible, float("-inf"))
-    mixed: Tensor = scores.softmax(dim=-1) @ value
-    return mixed
+        hidden = hidden.masked_fill(~visible, float("-inf")).expand(count, heads, 1, length).flatten(0, 1)
+    queries, keys, values = (part.reshape(-1, length, width) for part in (query, key, value))
+    scores = torch.baddbmm(hidden, queries, keys.transpose(1, 2), alpha=width**-0.5)
+    return torch.bmm(scores.softmax(dim=-1), values).view(count, heads, length, width)
 
 
 class Attention(nn.Module):
