@@ -398,6 +398,8 @@ def test_what_a_recipe_needs(tmp_path: Path) -> None:
             RECIPES["byol-100"](tiny(tmp_path, "byol-100", **{name: value}))
     with pytest.raises(UserError, match="weights: byol-100 takes none; it trains its own"):
         RECIPES["byol-100"](tiny(tmp_path, "byol-100", weights=tmp_path / "theirs.pth"))
+    with pytest.raises(UserError, match="precision: verify-rq-100 takes none"):
+        RECIPES["verify-rq-100"](tiny(tmp_path, "verify-rq-100", precision="bf16"))
     few = textures(tmp_path / "few", 4, 1)
     with pytest.raises(UserError, match="has 16 training photographs, the linear probe needs 32"):
         RECIPES["byol-100"](tiny(tmp_path, "byol-100", data=str(few)))

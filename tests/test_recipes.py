@@ -77,6 +77,8 @@ def test_seeds_are_paired_and_variants_differ_in_one_thing(tmp_path: Path) -> No
     assert [name for name in before if before[name] != after[name]] == ["method_details"]
     assert {n for n, v in before["method_details"].items() if after["method_details"][n] != v} == {"edges"}
     assert first.out != second.out
+    rounded = list(plans(one, settings(tmp_path, precision="bf16"), tmp_path))[2].training
+    assert (first.precision, rounded and rounded.precision) == ("32", "bf16")
 
 
 def test_an_ablation_leaves_a_page_with_its_picture(tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ def plans(ablation: Ablation, settings: RecipeSettings, out: Path) -> Iterator[P
                         learning_rate=RATE,
                         method_details=MethodSettings(**changes),
                         device=settings.device,
+                        precision=settings.precision or "32",
                         quiet=settings.quiet or settings.processes > 1,
                     )
                 opened = Task(task, entry.domain, partial(open_data, task))

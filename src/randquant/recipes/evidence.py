@@ -89,7 +89,8 @@ def views(settings: RecipeSettings) -> Path:
         method, details = _VIEWS[row]
         return PretrainSettings(
             data=TASK, method=method, out=out, steps=settings.steps or STEPS, batch=BATCH, seed=seed,
-            learning_rate=rate, encoder=ENCODER, method_details=details, device=settings.device, workers=0, quiet=True,
+            learning_rate=rate, encoder=ENCODER, method_details=details, device=settings.device,
+            precision=settings.precision or "32", workers=0, quiet=True,
         )  # fmt: skip
 
     claims = (
@@ -120,7 +121,8 @@ def supervised(settings: RecipeSettings) -> Path:
         return SuperviseSettings(
             data=TASK, out=out, augment="rrc+flip+rq" if row.endswith("rq") else "rrc+flip", epochs=EPOCHS,
             rate_epochs=EPOCHS // 3, batch=SUPERVISED_BATCH, learning_rate=rate, encoder=ENCODER, seed=seed,
-            method_details=MethodSettings(crop_area=0.2), device=settings.device, workers=0, quiet=True,
+            method_details=MethodSettings(crop_area=0.2), device=settings.device,
+            precision=settings.precision or "32", workers=0, quiet=True,
         )  # fmt: skip
 
     claims = tuple(Claim(f"{size or 'all'} + rq", f"{size or 'all'}", MARGIN) for size in SIZES)

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -24,13 +24,14 @@ from randquant.probe.task import config_hash, result_lines
 from randquant.recipes.experiment import Experiment
 from randquant.recipes.size import SIZES
 from randquant.run.files import replace
-from randquant.settings import EncoderSettings, PretrainSettings, RecipeSettings
+from randquant.settings import EncoderSettings, PretrainSettings, RecipeSettings, SuperviseSettings
 from randquant.supervise import linear_probe, supervise, vote
 from randquant.supervise.linear import BATCH, EPOCHS
 from randquant.supervise.training import open_labelled
 
 LINEAR, BEST, NEIGHBOURS = "linear", "linear, best epoch", "knn"  # heads
 ABOVE, BELOW = "above", "**not above**"
+_Training = TypeVar("_Training", PretrainSettings, SuperviseSettings)
 _WORDS = {LINEAR: "the linear probe", NEIGHBOURS: "neighbours"}
 _TOLD = {LINEAR: "linear, last epoch", BEST: "linear, best epoch (published practice)", NEIGHBOURS: "neighbours"}
 
@@ -91,6 +92,8 @@ def _check(experiment: Experiment, settings: RecipeSettings) -> None:
             raise UserError(f"{name}: {experiment.name} takes none; it is one training, named by --seed and --data")
     if experiment.kind != "verify" and settings.weights is not None:
         raise UserError(f"weights: {experiment.name} takes none; it trains its own, and verify-… looks at others")
+    if experiment.kind == "verify" and settings.precision is not None:
+        raise UserError(f"precision: {experiment.name} takes none; it trains nothing but a head, in 32 bits")
 
 
 def _probe_batch(settings: RecipeSettings) -> int:
@@ -137,8 +140,18 @@ def _plan(experiment: Experiment, settings: RecipeSettings, dataset: Dataset, ou
     plan = experiment.pretraining(
         settings.data, out / "run", samples, scale=settings.scale, seed=settings.seed, steps=settings.steps
     )
-    begun = (out / "run" / "config.json").exists()
-    return dataclasses.replace(plan, device=settings.device, quiet=settings.quiet, resume=begun)
+    return _asked(plan, settings, out)
+
+
+def _asked(plan: _Training, settings: RecipeSettings, out: Path) -> _Training:
+    """A training's settings as the command line wants them; what was begun in the folder goes on."""
+    return dataclasses.replace(
+        plan,
+        device=settings.device,
+        precision=settings.precision or plan.precision,
+        quiet=settings.quiet,
+        resume=(out / "run" / "config.json").exists(),
+    )
 
 
 def _sizes(experiment: Experiment, settings: RecipeSettings) -> EncoderSettings:
@@ -149,10 +162,7 @@ def _sizes(experiment: Experiment, settings: RecipeSettings) -> EncoderSettings:
 
 def _supervised(experiment: Experiment, settings: RecipeSettings, dataset: Dataset, out: Path) -> dict[str, float]:
     plan = experiment.supervision(settings.data, out / "run", scale=settings.scale, seed=settings.seed)
-    plan = dataclasses.replace(
-        plan, device=settings.device, quiet=settings.quiet, resume=(out / "run" / "config.json").exists()
-    )
-    lines = supervise(plan, dataset).metrics()
+    lines = supervise(_asked(plan, settings, out), dataset).metrics()
     return {LINEAR: lines[-1]["test_accuracy"], BEST: max(line["test_accuracy"] for line in lines)}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from randquant.errors import UserError
-from randquant.settings.choices import Device, RecipeAction, Scale, check_choices, check_least
+from randquant.settings.choices import Device, Precision, RecipeAction, Scale, check_choices, check_least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +33,8 @@ class RecipeSettings:
     """Cells at a time; each has one thread of its own where there are several."""
     device: Device = "auto"
     """auto takes a GPU where there is one."""
+    precision: Precision | None = None
+    """Arithmetic of the training step: 32, or mixed with bf16 or 16 bits; by default the experiment's own."""
     data: str = ""
     """ImageNet and its kin: the folder of photographs, train/<class>/… and val/<class>/…."""
     weights: Path | None = None
