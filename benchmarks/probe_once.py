@@ -75,9 +75,9 @@ class Options:
     """Encoders a task."""
     tasks: tuple[str, ...] = TASKS
     """Tasks of the mini suite."""
-    rows: int = 384
+    rows: int = 192
     """Samples of each part, at most."""
-    depth: int = 2
+    depth: int = 4
     """Blocks of the encoder; the benchmark has 12."""
     steps: int = 30
     """Steps of rq that train the encoder; 0 leaves it as it was drawn."""
