@@ -41,6 +41,13 @@ def test_what_cannot_be_paired() -> None:
     assert (alone.mean, alone.interval, alone.decided) == (-0.5, None, False)
 
 
+def test_seeds_with_other_test_groups_leave_the_groups_out() -> None:
+    one = [line(0, [2, 1], [2, 2]), line(1, [2, 1, 2], [2, 2, 2])]
+    other = [line(0, [1, 1], [2, 2]), line(1, [1, 1, 1], [2, 2, 2])]
+    without = paired([{**row, "blocks": None} for row in one], [{**row, "blocks": None} for row in other])
+    assert paired(one, other) == without
+
+
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     samples, truth, held = [20] * 40, 0.05, 0

@@ -365,9 +365,10 @@ def test_torn_lines_are_counted_and_left_out(tmp_path: Path) -> None:
     folder = write_results(tmp_path, cell("raw", STORY["raw"]))
     with (folder / "results.jsonl").open("a") as file:
         file.write('{"suite": "quick\n[1]\n{"suite": "quickstart"}\n')
-        file.write(json.dumps(line("rq", "linear", "all", 0.5) | {"value": "high"}) + "\n")
-    assert read(folder / "results.jsonl").damaged == 4
-    assert "4 lines of results.jsonl could not be read and are left out." in page_of(folder)
+        for value in ("high", float("nan")):
+            file.write(json.dumps(line("rq", "linear", "all", 0.5) | {"value": value}) + "\n")
+    assert read(folder / "results.jsonl").damaged == 5
+    assert "5 lines of results.jsonl could not be read and are left out." in page_of(folder)
     assert len(newest_runs(folder / "results.jsonl")) == 1
 
 

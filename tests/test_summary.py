@@ -89,6 +89,12 @@ def test_published_figures_stand_beside_the_benchmark_alone(tmp_path: Path) -> N
     assert not mini.with_published
 
 
+def test_one_seed_that_was_measured_otherwise_makes_a_row_another(tmp_path: Path) -> None:
+    whole = summed(tmp_path, [one | {"comparable": one["seed"] == 2} for one in lines()])
+    assert whole is not None
+    assert not any(whole.tasks[0].comparable.values())
+
+
 def test_made_up_tasks_count_in_no_mean(tmp_path: Path) -> None:
     made_up = [one | {"synthetic": one["task"] == "dtd"} for one in lines()]
     whole = summed(tmp_path, made_up)

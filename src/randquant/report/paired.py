@@ -38,8 +38,8 @@ def paired(one: Sequence[Line], other: Sequence[Line]) -> Gap | None:
     """How far one method is ahead of another, over the seeds that both have; None where there is no such seed.
 
     Args:
-        one, other: a line a seed each, of one task, head and number of labels. Where all of them carry `blocks`, the
-            interval covers other test groups too.
+        one, other: a line a seed each, of one task, head and number of labels. Where all of them carry `blocks`, of the
+            same samples, the interval covers other test groups too.
     """
     first, second = ({int(line["seed"]): line for line in lines} for lines in (one, other))
     seeds = sorted(first.keys() & second.keys())
@@ -49,16 +49,19 @@ def paired(one: Sequence[Line], other: Sequence[Line]) -> Gap | None:
     if len(gaps) < 2:
         return Gap(gaps[0], None)
     half = float(student.ppf(0.975, len(gaps) - 1)) * stdev(gaps) / len(gaps) ** 0.5
-    pairs = [(first[seed].get("blocks"), second[seed].get("blocks")) for seed in seeds]
-    if all(_alike(*pair) for pair in pairs):
-        right = np.mean([np.subtract(mine["right"], its["right"]) for mine, its in pairs], axis=0)  # type: ignore[index]
-        half = float(np.hypot(half, 1.96 * _spread(right, np.array(pairs[0][0]["samples"]))))  # type: ignore[index]
+    counted = [line.get("blocks") for seed in seeds for line in (first[seed], second[seed])]
+    blocks: list[Mapping[str, Any]] = [one for one in counted if one is not None]
+    if len(blocks) == len(counted) and _alike(blocks):
+        pairs = zip(blocks[::2], blocks[1::2], strict=True)
+        gained = np.mean([np.subtract(mine["right"], its["right"]) for mine, its in pairs], axis=0)
+        half = float(np.hypot(half, 1.96 * _spread(gained, np.array(blocks[0]["samples"]))))
     return Gap(fmean(gaps), (fmean(gaps) - half, fmean(gaps) + half))
 
 
-def _alike(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> bool:
-    """Whether both lines count the same blocks, more than one."""
-    return one is not None and other is not None and one["samples"] == other["samples"] and len(one["samples"]) > 1
+def _alike(blocks: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all count the same blocks, more than one; those of an older version of the data may be others."""
+    samples = blocks[0]["samples"]
+    return len(samples) > 1 and all(one["samples"] == samples for one in blocks)
 
 
 def _spread(gained: NDArray[np.float64], samples: NDArray[np.int64]) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -91,13 +92,15 @@ def _lines(path: Path) -> tuple[list[Line], int]:
 
 
 def _parse(row: str) -> Line | None:
-    """The line, or None where it is torn or lacks what the table needs."""
+    """The line, or None where it is torn, lacks what the table needs or has a value that is no number."""
     try:
         line = json.loads(row)
         Cell.of(line)
         if line["status"] == "ok":
             line["head"], line["labels"], line["metric"] = str(line["head"]), str(line["labels"]), str(line["metric"])
             line["draw"], line["value"] = int(line.get("draw", 0)), float(line["value"])
+            if not isfinite(line["value"]):
+                return None
     except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return dict(line)

@@ -130,7 +130,7 @@ def _task(table: Table, methods: Sequence[str], lines: Sequence[Line]) -> TaskRo
         cells={method: cells.get(method) for method in methods},
         published=_published(table.suite, table.task),
         synthetic=bool(told.get("synthetic")),
-        comparable={line["method"]: bool(line.get("comparable")) for line in lines},
+        comparable={method: all(line.get("comparable") for line in some) for method, some in whole.items() if some},
         gaps={
             pair: gap
             for pair in DIFFERENCES
