@@ -48,6 +48,26 @@ def test_the_benchmarks_protocol_is_that_of_its_suite(monkeypatch: pytest.Monkey
     assert cell.training.batch == DATASETS["digits"].batch
 
 
+@pytest.mark.parametrize(
+    ("changes", "equal"),
+    [
+        ({"dabs_faithful": True}, True),
+        ({"dabs_faithful": True, "steps": 100_000}, True),
+        ({}, False),
+        ({"dabs_faithful": True, "steps": 50}, False),
+        ({"dabs_faithful": True, "tasks": "cola"}, False),
+        ({"dabs_faithful": True, "tasks": "stsb"}, False),
+        ({"dabs_faithful": True, "tasks": "chexpert"}, False),
+        ({"dabs_faithful": True, "tasks": "digits", "suite": "mini"}, False),
+    ],
+)
+def test_only_what_is_measured_as_published_stands_beside_it_as_equal(changes: dict[str, Any], equal: bool) -> None:
+    cells = list(plans(settings(**{"suite": "dabs", "tasks": "cifar10", "methods": "rq"} | changes)))
+    assert {cell.comparable for cell in cells} == {equal}
+    batch = cells[-1].training is not None and cells[-1].training.method_details.mixture_weights == "batch"
+    assert batch == (changes.get("dabs_faithful", False) and changes.get("suite") != "mini")
+
+
 def test_tasks_of_one_pretraining_set_share_the_encoder_and_the_shard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(DATASETS, "twin", DATASETS["digits"])
     monkeypatch.setattr(suite, "pairs", lambda _: [Pair("digits", "digits"), Pair("twin", "digits")])

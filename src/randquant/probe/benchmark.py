@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from randquant.data import Metric
-from randquant.probe.metrics import METRICS, Targets
+from randquant.probe.metrics import METRICS, Targets, named_right
 from randquant.probe.score import Features, Score, check_features
 from randquant.quantize.draw import Draws, torch_seed
 from randquant.spec import Target
@@ -60,7 +60,8 @@ def score_benchmark(
         scores = head(torch.from_numpy(test.astype(np.float32))).double().numpy()
     if test_targets.ndim == 1 and target.kind != "class":
         scores = scores[:, 0]
-    return [Score(f"linear_{metric.removesuffix('_macro')}", "all", 0, METRICS[metric](scores, test_targets))]
+    right = named_right(scores, test_targets) if metric == "accuracy" else None
+    return [Score(f"linear_{metric.removesuffix('_macro')}", "all", 0, METRICS[metric](scores, test_targets), right)]
 
 
 def train_head(

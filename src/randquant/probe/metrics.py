@@ -15,10 +15,15 @@ Scores = NDArray[np.float64]
 Targets = NDArray[np.int64] | NDArray[np.float64]
 
 
-def accuracy(scores: Scores, targets: Targets) -> float:
-    """The share that is named right: the class with the largest of [N, classes], or yes where [N] is above 0."""
+def named_right(scores: Scores, targets: Targets) -> NDArray[np.bool_]:
+    """What is named right, bool [N]: the class with the largest of [N, classes], or yes where [N] is above 0."""
     named = scores.argmax(axis=1) if scores.ndim == 2 else scores > 0
-    return float(np.mean(named == targets))
+    return np.asarray(named == targets)
+
+
+def accuracy(scores: Scores, targets: Targets) -> float:
+    """The share that is named right."""
+    return float(np.mean(named_right(scores, targets)))
 
 
 def pearson(scores: Scores, targets: Targets) -> float:
