@@ -107,13 +107,17 @@ def test_symbols_are_quantized_as_embeddings() -> None:
 
 
 def test_a_suite_is_measured_once_and_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    given = settings(out=tmp_path / "bench", methods="rq", steps=2, one_penalty=True, device="cpu")
+    given = settings(out=tmp_path / "bench", methods="rq", steps=2, draws=0, one_penalty=True, device="cpu")
     assert bench(given) == tmp_path / "bench" / "report.html"
     before = (tmp_path / "bench" / "results.jsonl").read_text()
     assert {f'"method": "{name}"' in before for name in ("raw", "none", "rq")} == {True}
     assert bench(given).exists()
     assert (tmp_path / "bench" / "results.jsonl").read_text() == before
     assert "report: " in capsys.readouterr().err
+    page = (tmp_path / "bench" / "report.html").read_text()
+    assert "--tasks digits --seeds 1 --steps 2 --draws 0 --one-penalty" in page
+    assert "penalty was not chosen" in page
+    assert "penalty comes from" not in page
 
 
 def test_the_tasks_of_the_suites() -> None:

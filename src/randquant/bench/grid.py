@@ -189,6 +189,8 @@ def measure(plan: Plan) -> list[dict[str, Any]]:
     )
     if plan.configuration is not None:
         lines = [{**line, "configuration": dict(plan.configuration)} for line in lines]
+    if plan.protocol == "default" and len(plan.penalties) == 1:
+        lines = [{**line, "penalty": plan.penalties[0]} for line in lines]
     return lines
 
 

@@ -19,7 +19,7 @@ from randquant.report.summary import Summary, summary
 from randquant.report.table import HEADS, Table, tables
 from randquant.report.template import fill
 from randquant.report.views import Views, views
-from randquant.settings import WITHOUT_EFFECT
+from randquant.settings import WITHOUT_EFFECT, BenchSettings
 
 _NAMED = 3  # tasks that a title names
 # Settings that follow from a run's place in the grid, or that no number depends on.
@@ -59,6 +59,7 @@ class Report:
         without_mean: domains none of whose tasks counts in a mean.
         failed: how many cells of a task and a method failed.
         inapplicable: why a method has no use for a task's samples.
+        one_penalty: whether the linear head's penalty was not chosen for each row, but the same for all.
     """
 
     title: str
@@ -77,6 +78,7 @@ class Report:
     settings: tuple[Setting, ...]
     versions: dict[str, str]
     command: str
+    one_penalty: bool
     seconds: tuple[tuple[str, str, str], ...]
     costs: tuple[Cost, ...]
 
@@ -113,7 +115,8 @@ def collect(folder: Path, results: Results) -> Report:
         damaged=results.damaged,
         settings=tuple(_settings(trained)),
         versions=_versions(trained),
-        command=_command(sections, trained),
+        command=_command(sections, trained, results.scores),
+        one_penalty=any("penalty" in line for line in results.scores),
         seconds=tuple(_seconds(sections)),
         costs=tuple(_costs(whole, found)),
     )
@@ -206,7 +209,7 @@ def _versions(trained: Sequence[TrainedRun]) -> dict[str, str]:
     return flattened(versions) if isinstance(versions, Mapping) else {}
 
 
-def _command(sections: Sequence[Section], trained: Sequence[TrainedRun]) -> str:
+def _command(sections: Sequence[Section], trained: Sequence[TrainedRun], scores: Sequence[Line]) -> str:
     """The command that makes these results again; empty where it is not known."""
     if not sections or sections[0].table.suite not in ("quickstart", "mini", "dabs"):
         return ""
@@ -226,7 +229,23 @@ def _command(sections: Sequence[Section], trained: Sequence[TrainedRun]) -> str:
     ]
     if len(steps) == 1 and None not in steps:
         words.append(f"--steps {steps.pop()}")
+    if suite != "quickstart":
+        words += _switches(trained, [line for line in scores if line["suite"] == suite])
     return " ".join(words)
+
+
+def _switches(trained: Sequence[TrainedRun], scores: Sequence[Line]) -> Iterator[str]:
+    """The words of a grid's command that its lines and runs tell, where they are not the defaults."""
+    shares = [line for line in scores if line["suite"] == "mini" and line["metric"].endswith("accuracy")]
+    draws = len({line["draw"] for line in shares if line["labels"] != "all"})
+    if shares and draws != BenchSettings.draws:
+        yield f"--draws {draws}"
+    if any("penalty" in line for line in scores):
+        yield "--one-penalty"
+    if any("configuration" in line for line in scores):
+        yield "--explored exploration.jsonl"
+    if any(flattened(run.config).get("settings.dabs_faithful") == "true" for run in trained):
+        yield "--dabs-faithful"
 
 
 def _seconds(sections: Sequence[Section]) -> list[tuple[str, str, str]]:
