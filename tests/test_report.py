@@ -431,6 +431,20 @@ def test_a_lead_that_hangs_on_the_draw_is_no_lead(tmp_path: Path) -> None:
     assert headline([0.14, -0.06, 0.10, -0.08, 0.02]) == "No trained method beats the plain rows here"
 
 
+def test_a_lead_that_hangs_on_the_test_groups_is_no_lead(tmp_path: Path) -> None:
+    def headline(right: list[int]) -> str:
+        samples = [20] * 5
+        lines = []
+        for seed in range(3):
+            for method, counts in (("raw", [10] * 5), ("rq", right)):
+                blocks = {"right": counts, "samples": samples}
+                lines.append(line(method, "knn", "all", sum(counts) / 100, seed=seed) | {"blocks": blocks})
+        return findings(tables(read(write_results(tmp_path, lines) / "results.jsonl"))[0]).headline
+
+    assert headline([12, 13, 12, 11, 12]) == "RQ beats the plain rows with all labels"
+    assert headline([20, 20, 10, 5, 5]) == "No trained method beats the plain rows here"
+
+
 def test_the_sentence_under_the_table_names_every_leader(tmp_path: Path) -> None:
     said = findings(table_of(tmp_path, STORY)).winners
     assert said == (

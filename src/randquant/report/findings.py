@@ -1,7 +1,8 @@
 """A table in, the sentences a reader can trust out: what was found, and where the plain rows win.
 
-A headline calls a row ahead if it is so by half a point and by twice the standard error over seeds and draws. No
-sentence says more than its table shows.
+A headline calls a row ahead if it is so by half a point and by more than luck gives: half the interval of the paired
+difference with all labels, twice the standard error over seeds and draws with few. No sentence says more than its table
+shows.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ def _lead(table: Table, column: int, row: Row) -> int:
     plain, own = table.best(column, plain=True), row.cells[column]
     if plain is None or own is None or (rival := plain.cells[column]) is None:
         return 0
-    gap, error = own.ahead_of(rival)
-    return 0 if abs(gap) < max(_LEVEL, 2 * error) else int(copysign(1, gap))
+    gap, luck = own.ahead_of(rival)
+    return 0 if abs(gap) < max(_LEVEL, luck) else int(copysign(1, gap))
 
 
 def _headline(table: Table) -> str:

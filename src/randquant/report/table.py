@@ -9,6 +9,7 @@ from statistics import fmean, stdev
 from typing import NamedTuple
 
 from randquant.report.looks import PLAIN, Look, looks, ordered
+from randquant.report.paired import paired
 from randquant.report.results import Line, Results
 
 HEADS = {"linear": "Linear probe", "knn": "Nearest neighbours", "finetune": "Fine-tuned", "boosted": "Boosted trees"}
@@ -40,6 +41,7 @@ class Value:
         seeds: standard deviation of the seeds' means; None with one seed.
         count: how many seeds.
         each: what they are made of, by seed and draw.
+        whole: the lines themselves where all labels were used, and once from each seed.
     """
 
     mean: float
@@ -47,17 +49,22 @@ class Value:
     seeds: float | None
     count: int
     each: Mapping[tuple[int, int], float]
+    whole: tuple[Line, ...] = ()
 
     def ahead_of(self, other: Value) -> tuple[float, float]:
-        """How far this is ahead of another value, and the standard error of that.
+        """How far this is ahead of another value, and how far it must be so that it is no luck.
 
-        Seeds and draws that both have are compared one by one, since they share their labelled samples; the error is 0
-        where there is one pair.
+        With all labels that is half the 95 % interval of the paired difference. With few, seeds and draws that both
+        have are compared one by one, since they share their labelled samples, and it is twice the standard error. It is
+        0 where there is one pair.
         """
+        paired_gap = paired(self.whole, other.whole)
+        if paired_gap is not None and paired_gap.interval is not None:
+            return paired_gap.mean, paired_gap.interval[1] - paired_gap.mean
         gaps = [value - other.each[place] for place, value in self.each.items() if place in other.each]
         if not gaps:
             return self.mean - other.mean, 0.0
-        return fmean(gaps), stdev(gaps) / len(gaps) ** 0.5 if len(gaps) > 1 else 0.0
+        return fmean(gaps), 2 * stdev(gaps) / len(gaps) ** 0.5 if len(gaps) > 1 else 0.0
 
 
 @dataclass(frozen=True)
@@ -141,9 +148,12 @@ def _table(suite: str, task: str, lines: Sequence[Line]) -> Table:
     domain = str(next((line["domain"] for line in lines if line.get("domain")), ""))
     columns = sorted({Column(line["head"], line["labels"]) for line in scores}, key=_place)
     values: dict[tuple[str, Column], dict[tuple[int, int], float]] = defaultdict(dict)
+    whole: dict[tuple[str, Column], list[Line]] = defaultdict(list)
     seconds: dict[str, dict[int, float]] = defaultdict(dict)
     for line in scores:
         values[line["method"], Column(line["head"], line["labels"])][line["seed"], line["draw"]] = line["value"]
+        if line["labels"] == "all":
+            whole[line["method"], Column(line["head"], "all")].append(line)
         if line.get("seconds") is not None:
             seconds[line["method"]][line["seed"]] = float(line["seconds"])
     methods = ordered({line["method"] for line in lines})
@@ -153,7 +163,9 @@ def _table(suite: str, task: str, lines: Sequence[Line]) -> Table:
             method=method,
             look=seen[method],
             plain=method in PLAIN,
-            cells=tuple(_value(values.get((method, column), {})) for column in columns),
+            cells=tuple(
+                _value(values.get(place, {}), whole.get(place, ())) for place in ((method, one) for one in columns)
+            ),
             failed=sum(line["method"] == method and line["status"] != "ok" for line in lines),
         )
         for method in methods
@@ -171,7 +183,7 @@ def _place(column: Column) -> tuple[int, str, float]:
     return known.index(column.head) if column.head in known else len(known), column.head, count
 
 
-def _value(each: Mapping[tuple[int, int], float]) -> Value | None:
+def _value(each: Mapping[tuple[int, int], float], whole: Sequence[Line]) -> Value | None:
     """The mean and spreads of values by seed and draw; None where there are none."""
     if not each:
         return None
@@ -187,4 +199,5 @@ def _value(each: Mapping[tuple[int, int], float]) -> Value | None:
         seeds=stdev(means) if len(means) > 1 else None,
         count=len(means),
         each=each,
+        whole=tuple(whole) if len(whole) == len(by_seed) else (),  # folds of one seed are no seeds
     )
