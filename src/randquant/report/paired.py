@@ -1,8 +1,8 @@
 """Result lines of two methods on a task in, their paired difference and its interval out.
 
 Two things are uncertain: another seed would train another encoder, and another test part would hold other groups
-(speakers, pages, pictures). Seeds are few, so their part is Student's t; groups are many, so blocks of whole groups are
-resampled, the same for both methods. The two parts are independent, and their squares add up.
+(speakers, pages, pictures). For the second, blocks of whole groups are resampled, the same for both methods. Both parts
+are widened by Student's t, since seeds are few and groups may be; they are independent, and their squares add up.
 """
 
 from __future__ import annotations
@@ -48,14 +48,19 @@ def paired(one: Sequence[Line], other: Sequence[Line]) -> Gap | None:
     gaps = [float(first[seed]["value"]) - float(second[seed]["value"]) for seed in seeds]
     if len(gaps) < 2:
         return Gap(gaps[0], None)
-    half = float(student.ppf(0.975, len(gaps) - 1)) * stdev(gaps) / len(gaps) ** 0.5
+    half = _quantile(len(gaps)) * stdev(gaps) / len(gaps) ** 0.5
     counted = [line.get("blocks") for seed in seeds for line in (first[seed], second[seed])]
     blocks: list[Mapping[str, Any]] = [one for one in counted if one is not None]
     if len(blocks) == len(counted) and _alike(blocks):
         pairs = zip(blocks[::2], blocks[1::2], strict=True)
         gained = np.mean([np.subtract(mine["right"], its["right"]) for mine, its in pairs], axis=0)
-        half = float(np.hypot(half, 1.96 * _spread(gained, np.array(blocks[0]["samples"]))))
+        half = float(np.hypot(half, _quantile(len(gained)) * _spread(gained, np.array(blocks[0]["samples"]))))
     return Gap(fmean(gaps), (fmean(gaps) - half, fmean(gaps) + half))
+
+
+def _quantile(count: int) -> float:
+    """How many standard errors, estimated from so many values, 95 % of their means lie within."""
+    return float(student.ppf(0.975, count - 1))
 
 
 def _alike(blocks: Sequence[Mapping[str, Any]]) -> bool:
@@ -65,11 +70,12 @@ def _alike(blocks: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def _spread(gained: NDArray[np.float64], samples: NDArray[np.int64]) -> float:
-    """The standard deviation of a difference over test parts made of other blocks.
+    """The standard deviation of a difference over test parts made of other blocks, without the bias of few blocks.
 
     Args:
         gained: what the one method has right more than the other in each block, [blocks].
         samples: how many samples each block has, [blocks].
     """
-    drawn = np.random.default_rng(0).multinomial(len(samples), np.full(len(samples), 1 / len(samples)), _RESAMPLES)
-    return float(np.std((drawn @ gained) / (drawn @ samples)))
+    count = len(samples)
+    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), _RESAMPLES)
+    return float(np.std((drawn @ gained) / (drawn @ samples)) * (count / (count - 1)) ** 0.5)
