@@ -124,7 +124,7 @@ def test_samples_may_be_missing_or_broken(broken: str, tmp_path: Path) -> None:
 
 def test_an_area_is_not_called_accuracy(tmp_path: Path) -> None:
     lines = [
-        line("cifar10", method, 0, value) | {"metric": "linear_auroc", "domain": "medical"}
+        line("cifar10", method, 0, value) | {"suite": "own", "metric": "linear_auroc", "domain": "medical"}
         for method, value in (("raw", 0.5), ("none", 0.6), ("rq", 0.7))
     ]
     (tmp_path / "results.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))

@@ -103,8 +103,22 @@ def test_made_up_tasks_count_in_no_mean(tmp_path: Path) -> None:
     assert whole.domains[0].means["rq"] == pytest.approx(0.6)
 
 
-def test_one_task_needs_no_summary_and_one_seed_has_no_interval(tmp_path: Path) -> None:
-    assert summed(tmp_path, [one for one in lines() if one["task"] == "dtd"]) is None
+def test_one_task_of_a_benchmark_has_all_that_several_have(tmp_path: Path) -> None:
+    whole = summed(tmp_path, [one for one in lines() if one["task"] == "dtd"])
+    assert whole is not None
+    assert whole.headline == "RQ is ahead of e-Mix on 1 of 1 task"
+    assert whole.tasks[0].gaps["rq", "emix"].decided
+    html = write(tmp_path, tmp_path / "report.html").read_text()
+    for told in ("All tasks", "10.9 published", 'class="chance"', "+20.0", "mean of images"):
+        assert told in html, told
+
+
+def test_one_task_of_another_suite_has_a_page_of_its_own(tmp_path: Path) -> None:
+    assert summed(tmp_path, [one for one in lines(suite="quickstart") if one["task"] == "dtd"]) is None
+    assert summed(tmp_path, lines(suite="ablation")) is not None
+
+
+def test_one_seed_has_no_interval(tmp_path: Path) -> None:
     whole = summed(tmp_path, [one for one in lines() if one["seed"] == 0])
     assert whole is not None
     assert whole.tasks[0].gaps["rq", "emix"].interval is None

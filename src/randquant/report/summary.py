@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import get_args
 
 from randquant.data.dabs.published import published
 from randquant.report.looks import Look, looks, ordered
 from randquant.report.paired import Gap, paired
 from randquant.report.results import Line, Results
 from randquant.report.table import Table, Value
+from randquant.settings import Suite
 
 DIFFERENCES = (("rq", "emix"), ("rq", "none"))  # what the paper claims to be ahead of what
 _HEADS = ("linear", "finetune", "knn")  # the first that a task has is its figure
@@ -75,7 +77,8 @@ class Summary:
     @property
     def headline(self) -> str:
         """On how many tasks the first of the differences is above 0."""
-        return self.lede.partition(",")[0] or f"{len(self.tasks)} tasks, {len(self.methods)} methods"
+        tasks, methods = (counted(len(some), word) for some, word in ((self.tasks, "task"), (self.methods, "method")))
+        return self.lede.partition(",")[0] or f"{tasks}, {methods}"
 
     @property
     def lede(self) -> str:
@@ -85,7 +88,9 @@ class Summary:
             gaps = [row.gaps[pair] for row in self.tasks if pair in row.gaps]
             ahead, one, other = sum(gap.mean > 0 for gap in gaps), *(self.methods[name].inline for name in pair)
             beyond = sum(gap.mean > 0 and gap.decided for gap in gaps)
-            told.append(f"{one} is ahead of {other} on {ahead} of {len(gaps)} tasks, on {beyond} beyond its interval")
+            told.append(
+                f"{one} is ahead of {other} on {ahead} of {counted(len(gaps), 'task')}, on {beyond} beyond its interval"
+            )
         return "; ".join(told)
 
     @property
@@ -94,9 +99,18 @@ class Summary:
         return any(row.published for row in self.tasks)
 
 
+def counted(number: int, word: str) -> str:
+    """ "1 task", "2 tasks"."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
 def summary(tables: Sequence[Table], results: Results) -> Summary | None:
-    """The table of all tasks; None where there is one task only, or several suites."""
-    if len(tables) < 2 or len({table.suite for table in tables}) != 1:
+    """The table of all tasks of a suite that `randquant bench` measures; of another where it has two tasks or more.
+
+    None where there is no such table, or there are several suites.
+    """
+    suites = {table.suite for table in tables}
+    if len(suites) != 1 or (len(tables) < 2 and not suites <= set(get_args(Suite))):
         return None
     suite = tables[0].suite
     methods = ordered({row.method for table in tables for row in table.rows})
