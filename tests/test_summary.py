@@ -74,9 +74,26 @@ def test_what_luck_gives_is_marked(tmp_path: Path) -> None:
     assert row.within == pytest.approx(1.96 * 0.03)
     assert row.by_chance(0.158)
     assert not row.by_chance(0.16)
+    assert row.luck == pytest.approx((0.1 - 1.96 * 0.03, 0.1 + 1.96 * 0.03))
     other = summed(tmp_path, lines(metric="linear_auroc"))
     assert other is not None
+    assert other.tasks[0].luck is None
     assert not other.tasks[0].by_chance(0.1)
+
+
+def test_luck_is_told_and_marks_published_figures_in_both_files(tmp_path: Path) -> None:
+    summed(tmp_path, lines())
+    page = write(tmp_path, tmp_path / "report.html")
+    html, markdown = page.read_text(), page.with_suffix(".md").read_text()
+    assert '<td class="wide">10.0<small>4.1 to 15.9</small></td>' in html
+    assert "chance 10.0 (4.1 to 15.9)" in html  # on a phone
+    assert "<small>10.9 published</small><small>by chance</small>" in html
+    assert html.count("<small>by chance</small>") == 3  # those of dtd
+    assert "30.0 ± 0.0 [10.9 published, chance]" in markdown
+    assert "10.0 ± 0.0 (chance) [≠ 7.4 published, chance]" in markdown
+    assert "[≠ 24.2 published]" in markdown
+    summed(tmp_path, lines(chance=0.01))
+    assert "1.0 (0.0 to 3.0)" in write(tmp_path, tmp_path / "report.html").with_suffix(".md").read_text()
 
 
 def test_published_figures_stand_beside_the_benchmark_alone(tmp_path: Path) -> None:
@@ -130,7 +147,7 @@ def test_the_page_and_its_sibling_show_it(tmp_path: Path) -> None:
     html, markdown = page.read_text(), page.with_suffix(".md").read_text()
     for told in ("All tasks", "mean of images", "47.7 published", "≠ 39.4 published", "made up here"):
         assert told in html
-    assert "| cifar10 | images | accuracy | 10.0 |" in markdown
+    assert "| cifar10 | images | accuracy | 10.0 (4.1 to 15.9) |" in markdown
     assert "[47.7 published]" in markdown
     assert "[≠ 39.4 published]" in markdown
     assert "+10.0 (-14.8 to +34.8)" in markdown

@@ -46,6 +46,13 @@ class TaskRow:
     comparable: Mapping[str, bool]
     gaps: Mapping[tuple[str, str], Gap]
 
+    @property
+    def luck(self) -> tuple[float, float] | None:
+        """The 95 % interval of what knowing nothing reaches in a test part of this size; None for what is no share."""
+        if self.chance is None or self.within is None:
+            return None
+        return max(self.chance - self.within, 0.0), min(self.chance + self.within, 1.0)
+
     def by_chance(self, value: float) -> bool:
         """Whether a figure is no more than the commonest answer and luck would give."""
         return self.chance is not None and self.within is not None and value <= self.chance + self.within
