@@ -115,6 +115,38 @@ def test_failures_are_red_and_bars_are_as_long_as_the_means(page: Path) -> None:
     assert "No mean: speech, sensor, vision language." in markdown
 
 
+@needs_browser
+@pytest.mark.parametrize("width", [1200, 390])
+def test_two_suites_in_one_folder_have_a_table_each(width: int, tmp_path: Path) -> None:
+    mini = [
+        line("pamap2", method, seed, 0.4) | {"suite": "mini", "task": "watch", "penalty": 1.0}
+        for method in METHODS
+        for seed in range(3)
+    ]
+    dabs = [line(task, method, 0, 0.5) for task in ("cifar10", "audio_mnist") for method in METHODS]
+    (tmp_path / "results.jsonl").write_text("".join(json.dumps(one) + "\n" for one in [*mini, *dabs]))
+    for data, steps in (("watch", 600), ("imagenet", 9), ("librispeech", 9)):
+        run = tmp_path / "runs" / f"{data}-rq-seed0"
+        run.mkdir(parents=True)
+        (run / "config.json").write_text(json.dumps({"settings": {"data": data, "method": "rq", "steps": steps}}))
+    page = report.write(tmp_path, tmp_path / "report.html")
+    found = in_browser(page, width, tmp_path)
+    assert found["sections"][:4] == [
+        "All tasks of mini", "Mean of each domain of mini", "All tasks of dabs", "Mean of each domain of dabs",
+    ]  # fmt: skip
+    assert (found["width"], found["overflowing"], found["unnamed"], found["links"]) == (width, 0, 0, [])
+    assert len(found["ids"]) == len(set(found["ids"]))
+    markdown = page.with_suffix(".md").read_text()
+    for text in (found["text"], markdown):
+        assert "mini: RQ is ahead of e-Mix on 0 of 1 task; dabs: RQ is ahead of e-Mix on 0 of 2 tasks." in text
+        assert "--suite mini --methods emix,rq --tasks watch --seeds 3 --steps 600 --draws 0 --one-penalty\n" in text
+        assert "--suite dabs --methods emix,rq --tasks cifar10,audio_mnist --seeds 1 --steps 9\n" in text
+    assert "dabs: The head and its settings are the benchmark" in found["text"]
+    assert "s penalty was not chosen: it is the same for every row." in found["text"]
+    html_of_mini = page.read_text().partition("All tasks of dabs</h2>")[0].partition("All tasks of mini</h2>")[2]
+    assert "published" not in html_of_mini
+
+
 @pytest.mark.parametrize("broken", ["{", '{"samples": 3}', '{"samples": [{"domain": "images"}]}', "null"])
 def test_samples_may_be_missing_or_broken(broken: str, tmp_path: Path) -> None:
     assert samples(tmp_path) == ()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from randquant.report import read, write
-from randquant.report.summary import Summary, summary
+from randquant.report.summary import Summary, summaries
 from randquant.report.table import tables
 
 VALUES = {  # by task and method: a value a seed
@@ -40,7 +40,7 @@ def summed(folder: Path, some: list[dict[str, Any]]) -> Summary | None:
     path = folder / "results.jsonl"
     path.write_text("".join(json.dumps(one) + "\n" for one in some))
     results = read(path)
-    return summary(tables(results), results)
+    return next(iter(summaries(tables(results), results)), None)
 
 
 def test_means_differences_and_averages_by_hand(tmp_path: Path) -> None:

@@ -10,16 +10,17 @@ from typing import Any
 
 from randquant.report.curves import METERED, TRAINING, Chart, few_label_curves, training_curves
 from randquant.report.findings import Findings, duration, findings
-from randquant.report.looks import CLASS_COLOURS, PLAIN, Look, looks, ordered
+from randquant.report.looks import CLASS_COLOURS, Look, looks, ordered
+from randquant.report.made import Made, made
 from randquant.report.maps import ACROSS, Maps, maps
 from randquant.report.results import Line, Results
 from randquant.report.runs import TrainedRun, flattened, runs
 from randquant.report.samples import DomainSample, samples
-from randquant.report.summary import Summary, summary
+from randquant.report.summary import Summary, summaries
 from randquant.report.table import HEADS, Table, tables
 from randquant.report.template import fill
 from randquant.report.views import Views, views
-from randquant.settings import WITHOUT_EFFECT, BenchSettings
+from randquant.settings import WITHOUT_EFFECT
 
 _NAMED = 3  # tasks that a title names
 # Settings that follow from a run's place in the grid, or that no number depends on.
@@ -56,15 +57,15 @@ class Report:
     """All that the page shows.
 
     Args:
-        without_mean: domains none of whose tasks counts in a mean.
-        failed: how many cells of a task and a method failed.
-        inapplicable: why a method has no use for a task's samples.
-        one_penalty: whether the linear head's penalty was not chosen for each row, but the same for all.
+        summaries: of the suites that have a table of all tasks.
+        failed: how many cells of a suite, task and method failed.
+        inapplicable: why a method has no use for the samples of a suite's task.
+        made: how each suite was made, in the order in which they appear.
+        costs: by suite, of those that have a table of all tasks.
     """
 
     title: str
-    summary: Summary | None
-    without_mean: tuple[str, ...]
+    summaries: tuple[Summary, ...]
     sections: tuple[Section, ...]
     looks: dict[str, Look]
     training: tuple[Chart, ...]
@@ -72,15 +73,28 @@ class Report:
     views: Views | None
     maps: Maps | None
     failures: tuple[Line, ...]
-    failed: dict[tuple[str, str], int]
-    inapplicable: dict[tuple[str, str], str]
+    failed: dict[tuple[str, str, str], int]
+    inapplicable: dict[tuple[str, str, str], str]
     damaged: int
     settings: tuple[Setting, ...]
     versions: dict[str, str]
-    command: str
-    one_penalty: bool
+    made: tuple[Made, ...]
     seconds: tuple[tuple[str, str, str], ...]
-    costs: tuple[Cost, ...]
+    costs: dict[str, tuple[Cost, ...]]
+
+    @property
+    def headline(self) -> str:
+        """The first words of the tables of all tasks."""
+        if len(self.summaries) == 1:
+            return self.summaries[0].headline
+        return "; ".join(f"{one.suite}: {one.headline}" for one in self.summaries)
+
+    @property
+    def lede(self) -> str:
+        """The sentences with the numbers behind them."""
+        if len(self.summaries) == 1:
+            return self.summaries[0].lede
+        return ". ".join(f"On {one.suite}, {one.lede}" for one in self.summaries if one.lede)
 
 
 def collect(folder: Path, results: Results) -> Report:
@@ -96,11 +110,10 @@ def collect(folder: Path, results: Results) -> Report:
     methods |= {run.method for run in trained} | set(shown_maps.points if shown_maps else ())
     domain = sections[0].table.domain if sections else ""
     seen = looks(ordered(methods), domain if len({table.domain for table in found}) == 1 else "")
-    whole = summary(found, results)
+    whole = summaries(found, results)
     return Report(
-        title=_title(sections),
-        summary=whole,
-        without_mean=_without_mean(whole),
+        title=_title(found),
+        summaries=whole,
         sections=sections,
         looks=seen,
         training=tuple(_training(trained, seen)),
@@ -108,17 +121,17 @@ def collect(folder: Path, results: Results) -> Report:
         views=views(folder),
         maps=shown_maps,
         failures=results.failures,
-        failed=dict(Counter((line["task"], line["method"]) for line in results.failures)),
+        failed=dict(Counter((line["suite"], line["task"], line["method"]) for line in results.failures)),
         inapplicable={
-            (line["task"], line["method"]): line["status"].partition(": ")[2] for line in results.inapplicable
+            (line["suite"], line["task"], line["method"]): line["status"].partition(": ")[2]
+            for line in results.inapplicable
         },
         damaged=results.damaged,
         settings=tuple(_settings(trained)),
         versions=_versions(trained),
-        command=_command(sections, trained, results.scores),
-        one_penalty=any("penalty" in line for line in results.scores),
+        made=tuple(made(found, trained, results.scores)),
         seconds=tuple(_seconds(sections)),
-        costs=tuple(_costs(whole, found)),
+        costs={one.suite: tuple(_costs(one, [table for table in found if table.suite == one.suite])) for one in whole},
     )
 
 
@@ -142,20 +155,15 @@ def _context(report: Report) -> dict[str, Any]:
     }
 
 
-def _title(sections: Sequence[Section]) -> str:
-    if not sections:
-        return "randquant"
-    names = [section.table.task for section in sections]
-    return f"{sections[0].table.suite} on {', '.join(names) if len(names) <= _NAMED else f'{len(names)} tasks'}"
-
-
-def _without_mean(whole: Summary | None) -> tuple[str, ...]:
-    """The domains that have tasks and no mean."""
-    if whole is None:
-        return ()
-    averaged = {row.domain for row in whole.domains}
-    missing = dict.fromkeys(row.domain for row in whole.tasks if row.domain not in averaged)
-    return tuple(domain.replace("_", " ") for domain in missing)
+def _title(found: Sequence[Table]) -> str:
+    by_suite: dict[str, list[str]] = {}
+    for table in found:
+        by_suite.setdefault(table.suite, []).append(table.task)
+    told = (
+        f"{suite} on {', '.join(names) if len(names) <= _NAMED else f'{len(names)} tasks'}"
+        for suite, names in by_suite.items()
+    )
+    return "; ".join(told) or "randquant"
 
 
 def _training(trained: Sequence[TrainedRun], seen: Mapping[str, Look]) -> Iterator[Chart]:
@@ -172,10 +180,8 @@ def _training(trained: Sequence[TrainedRun], seen: Mapping[str, Look]) -> Iterat
             yield chart if len(names) == 1 else replace(chart, title=f"{name}: {chart.title.lower()}")
 
 
-def _costs(whole: Summary | None, found: Sequence[Table]) -> Iterator[Cost]:
-    """Rows of the table of times, where there are several tasks; the last one is all cells together."""
-    if whole is None:
-        return
+def _costs(whole: Summary, found: Sequence[Table]) -> Iterator[Cost]:
+    """Rows of a suite's table of times; the last one is all cells together."""
     for table in found:
         times = (table.seconds.get(method) for method in whole.methods)
         yield Cost(table.task, tuple(duration(sum(some) / len(some)) if some else "" for some in times))
@@ -207,45 +213,6 @@ def _shared(values: Mapping[str, str]) -> str:
 def _versions(trained: Sequence[TrainedRun]) -> dict[str, str]:
     versions: object = next((run.config["versions"] for run in trained if run.config.get("versions")), {})
     return flattened(versions) if isinstance(versions, Mapping) else {}
-
-
-def _command(sections: Sequence[Section], trained: Sequence[TrainedRun], scores: Sequence[Line]) -> str:
-    """The command that makes these results again; empty where it is not known."""
-    if not sections or sections[0].table.suite not in ("quickstart", "mini", "dabs"):
-        return ""
-    suite = sections[0].table.suite
-    steps = {flattened(run.config).get("settings.steps", flattened(run.config).get("steps")) for run in trained}
-    first = min((run.seed for run in trained), default=0)
-    program = "randquant quickstart"
-    if suite != "quickstart":
-        rows = [row.method for section in sections for row in section.table.rows]
-        methods = ",".join(method for method in dict.fromkeys(rows) if method not in PLAIN)
-        tasks = ",".join(section.table.task for section in sections)
-        program = f"randquant bench --suite {suite} --methods {methods} --tasks {tasks}"
-    words = [
-        program,
-        *([f"--seed {first}"] if first else []),
-        f"--seeds {max(*(section.table.seeds for section in sections), 1)}",
-    ]
-    if len(steps) == 1 and None not in steps:
-        words.append(f"--steps {steps.pop()}")
-    if suite != "quickstart":
-        words += _switches(trained, [line for line in scores if line["suite"] == suite])
-    return " ".join(words)
-
-
-def _switches(trained: Sequence[TrainedRun], scores: Sequence[Line]) -> Iterator[str]:
-    """The words of a grid's command that its lines and runs tell, where they are not the defaults."""
-    shares = [line for line in scores if line["suite"] == "mini" and line["metric"].endswith("accuracy")]
-    draws = len({line["draw"] for line in shares if line["labels"] != "all"})
-    if shares and draws != BenchSettings.draws:
-        yield f"--draws {draws}"
-    if any("penalty" in line for line in scores):
-        yield "--one-penalty"
-    if any("configuration" in line for line in scores):
-        yield "--explored exploration.jsonl"
-    if any(flattened(run.config).get("settings.dabs_faithful") == "true" for run in trained):
-        yield "--dabs-faithful"
 
 
 def _seconds(sections: Sequence[Section]) -> list[tuple[str, str, str]]:

@@ -101,6 +101,13 @@ class Summary:
         return "; ".join(told)
 
     @property
+    def without_mean(self) -> tuple[str, ...]:
+        """The domains that have tasks and no mean."""
+        averaged = {row.domain for row in self.domains}
+        missing = dict.fromkeys(row.domain for row in self.tasks if row.domain not in averaged)
+        return tuple(domain.replace("_", " ") for domain in missing)
+
+    @property
     def with_published(self) -> bool:
         """Whether published figures stand beside any row."""
         return any(row.published for row in self.tasks)
@@ -111,19 +118,21 @@ def counted(number: int, word: str) -> str:
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
-def summary(tables: Sequence[Table], results: Results) -> Summary | None:
-    """The table of all tasks of a suite that `randquant bench` measures; of another where it has two tasks or more.
-
-    None where there is no such table, or there are several suites.
-    """
-    suites = {table.suite for table in tables}
-    if len(suites) != 1 or (len(tables) < 2 and not suites <= set(get_args(Suite))):
-        return None
-    suite = tables[0].suite
-    methods = ordered({row.method for table in tables for row in table.rows})
-    rows = tuple(
-        _task(table, methods, [line for line in results.scores if line["task"] == table.task]) for table in tables
+def summaries(tables: Sequence[Table], results: Results) -> tuple[Summary, ...]:
+    """A table of all tasks for each suite that `randquant bench` measures, and for another that has several tasks."""
+    by_suite: dict[str, list[Table]] = {}
+    for table in tables:
+        by_suite.setdefault(table.suite, []).append(table)
+    return tuple(
+        _summary(suite, own, [line for line in results.scores if line["suite"] == suite])
+        for suite, own in by_suite.items()
+        if len(own) > 1 or suite in get_args(Suite)
     )
+
+
+def _summary(suite: str, tables: Sequence[Table], lines: Sequence[Line]) -> Summary:
+    methods = ordered({row.method for table in tables for row in table.rows})
+    rows = tuple(_task(table, methods, [line for line in lines if line["task"] == table.task]) for table in tables)
     return Summary(suite, looks(methods), rows, tuple(_domains(rows, methods)))
 
 
