@@ -123,11 +123,26 @@ def test_made_up_tasks_count_in_no_mean(tmp_path: Path) -> None:
 def test_one_task_of_a_benchmark_has_all_that_several_have(tmp_path: Path) -> None:
     whole = summed(tmp_path, [one for one in lines() if one["task"] == "dtd"])
     assert whole is not None
-    assert whole.headline == "RQ is ahead of e-Mix on 1 of 1 task"
+    assert whole.headline == "RQ is ahead of e-Mix on dtd"
+    assert whole.lede == (
+        "RQ is ahead of e-Mix on dtd, beyond its interval; RQ is ahead of the random encoder on dtd, beyond its interval"
+    )
     assert whole.tasks[0].gaps["rq", "emix"].decided
     html = write(tmp_path, tmp_path / "report.html").read_text()
     for told in ("All tasks", "10.9 published", 'class="chance"', "+20.0", "mean of images"):
         assert told in html, told
+
+
+def test_one_task_where_nothing_is_ahead_or_surely_so(tmp_path: Path) -> None:
+    level = [
+        line("dtd", method, seed, 0.3 if method == "emix" else 0.2) for method in ("emix", "rq") for seed in (0, 1)
+    ]
+    whole = summed(tmp_path, level)
+    assert whole is not None
+    assert (whole.headline, whole.lede) == ("RQ is not ahead of e-Mix on dtd",) * 2
+    whole = summed(tmp_path, [one for one in lines() if one["task"] == "cifar10"])
+    assert whole is not None
+    assert whole.lede.startswith("RQ is ahead of e-Mix on cifar10, within its interval; ")
 
 
 def test_one_task_of_another_suite_has_a_page_of_its_own(tmp_path: Path) -> None:
@@ -136,8 +151,9 @@ def test_one_task_of_another_suite_has_a_page_of_its_own(tmp_path: Path) -> None
 
 
 def test_one_seed_has_no_interval(tmp_path: Path) -> None:
-    whole = summed(tmp_path, [one for one in lines() if one["seed"] == 0])
+    whole = summed(tmp_path, [one for one in lines() if one["seed"] == 0 and one["task"] == "cifar10"])
     assert whole is not None
+    assert whole.lede.startswith("RQ is ahead of e-Mix on cifar10, from one seed; ")
     assert whole.tasks[0].gaps["rq", "emix"].interval is None
 
 

@@ -85,7 +85,7 @@ class Summary:
     def headline(self) -> str:
         """On how many tasks the first of the differences is above 0."""
         tasks, methods = (counted(len(some), word) for some, word in ((self.tasks, "task"), (self.methods, "method")))
-        return self.lede.partition(",")[0] or f"{tasks}, {methods}"
+        return self.lede.partition(";")[0].partition(",")[0] or f"{tasks}, {methods}"
 
     @property
     def lede(self) -> str:
@@ -94,6 +94,10 @@ class Summary:
         for pair in self.pairs:
             gaps = [row.gaps[pair] for row in self.tasks if pair in row.gaps]
             ahead, one, other = sum(gap.mean > 0 for gap in gaps), *(self.methods[name].inline for name in pair)
+            if len(self.tasks) == len(gaps) == 1:
+                told.append(f"{one} is {'' if ahead else 'not '}ahead of {other} on {self.tasks[0].task}")
+                told[-1] += _sureness(gaps[0]) if ahead else ""
+                continue
             beyond = sum(gap.mean > 0 and gap.decided for gap in gaps)
             told.append(
                 f"{one} is ahead of {other} on {ahead} of {counted(len(gaps), 'task')}, on {beyond} beyond its interval"
@@ -111,6 +115,13 @@ class Summary:
     def with_published(self) -> bool:
         """Whether published figures stand beside any row."""
         return any(row.published for row in self.tasks)
+
+
+def _sureness(gap: Gap) -> str:
+    """What a gap's interval says of it."""
+    if gap.interval is None:
+        return ", from one seed"
+    return ", beyond its interval" if gap.decided else ", within its interval"
 
 
 def counted(number: int, word: str) -> str:
