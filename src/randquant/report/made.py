@@ -20,12 +20,12 @@ class Made:
     Args:
         suite: its name.
         command: makes these results again; empty where it is not known.
-        one_penalty: whether the linear head's penalty was not chosen for each row, but the same for all.
+        head: how the linear head was told its settings.
     """
 
     suite: str
     command: str
-    one_penalty: bool
+    head: str
 
 
 def made(found: Sequence[Table], trained: Sequence[TrainedRun], scores: Sequence[Line]) -> Iterator[Made]:
@@ -37,7 +37,18 @@ def made(found: Sequence[Table], trained: Sequence[TrainedRun], scores: Sequence
         if suite == "dabs":
             sources = {row.pretrain for row in published() if row.task in sources}
         runs = [run for run in trained if run.data in sources or not run.data]
-        yield Made(suite, _command(suite, tables, runs, lines), any("penalty" in line for line in lines))
+        yield Made(suite, _command(suite, tables, runs, lines), _head(suite, lines))
+
+
+def _head(suite: str, scores: Sequence[Line]) -> str:
+    if suite == "dabs":
+        return "The head and its settings are the benchmark's."
+    if any("penalty" in line for line in scores):
+        return "The linear head's penalty was not chosen: it is the same for every row."
+    return (
+        "The probe's penalty comes from a fifth of the training part's labels, the same for every row and every number "
+        "of labels; the test part chose nothing in it."
+    )
 
 
 def _command(suite: str, tables: Sequence[Table], trained: Sequence[TrainedRun], scores: Sequence[Line]) -> str:

@@ -13,6 +13,7 @@ from randquant.report.findings import Findings, duration, findings
 from randquant.report.looks import CLASS_COLOURS, Look, looks, ordered
 from randquant.report.made import Made, made
 from randquant.report.maps import ACROSS, Maps, maps
+from randquant.report.mixed import mixed
 from randquant.report.results import Line, Results
 from randquant.report.runs import TrainedRun, flattened, runs
 from randquant.report.samples import DomainSample, samples
@@ -57,6 +58,7 @@ class Report:
     """All that the page shows.
 
     Args:
+        mixed: which means and differences mix settings.
         summaries: of the suites that have a table of all tasks.
         failed: how many cells of a suite, task and method failed.
         inapplicable: why a method has no use for the samples of a suite's task.
@@ -65,6 +67,7 @@ class Report:
     """
 
     title: str
+    mixed: tuple[str, ...]
     summaries: tuple[Summary, ...]
     sections: tuple[Section, ...]
     looks: dict[str, Look]
@@ -113,6 +116,7 @@ def collect(folder: Path, results: Results) -> Report:
     whole = summaries(found, results)
     return Report(
         title=_title(found),
+        mixed=mixed(trained, results.scores, seen),
         summaries=whole,
         sections=sections,
         looks=seen,

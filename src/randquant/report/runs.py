@@ -18,6 +18,7 @@ class TrainedRun:
 
     Args:
         data: what it was trained on; "" where config.json does not say so.
+        name: of the method, as the folder has it: "shed@2x", which is the method "shed" with other settings.
         config: what config.json says; empty where it could not be read.
         metrics: the lines of metrics.jsonl that could be read.
     """
@@ -27,6 +28,7 @@ class TrainedRun:
     seed: int
     config: Mapping[str, Any]
     metrics: tuple[Mapping[str, Any], ...]
+    name: str = ""
 
     def series(self, name: str) -> tuple[list[float], list[float]]:
         """The steps at which a metric was logged, and its values there."""
@@ -43,8 +45,9 @@ def runs(folder: Path) -> list[TrainedRun]:
             config = one_object(path / "config.json")
             told = config.get("settings", config)
             data, method = ((told.get(name) if isinstance(told, Mapping) else None) for name in ("data", "method"))
+            name = match["method"].removeprefix(f"{data}-")
             found.append(
-                TrainedRun(str(data or ""), str(method or match["method"]), int(match["seed"]), config, metrics)
+                TrainedRun(str(data or ""), str(method or match["method"]), int(match["seed"]), config, metrics, name)
             )
     return sorted(found, key=lambda run: (run.data, run.method, run.seed))
 
