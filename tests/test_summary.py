@@ -125,7 +125,8 @@ def test_one_task_of_a_benchmark_has_all_that_several_have(tmp_path: Path) -> No
     assert whole is not None
     assert whole.headline == "RQ is ahead of e-Mix on dtd"
     assert whole.lede == (
-        "RQ is ahead of e-Mix on dtd, beyond its interval; RQ is ahead of the random encoder on dtd, beyond its interval"
+        "RQ is ahead of e-Mix on dtd, beyond its interval; "
+        "RQ is ahead of the random encoder on dtd, beyond its interval"
     )
     assert whole.tasks[0].gaps["rq", "emix"].decided
     html = write(tmp_path, tmp_path / "report.html").read_text()
