@@ -99,6 +99,8 @@ def test_every_cell_gets_its_lines(tmp_path: Path, trained: list[str]) -> None:
     }  # fmt: skip
     assert all(line["seconds"] > 0 and line["samples"] == 60 for line in lines)
     assert len({line["config_hash"] for line in lines}) == 3
+    told = {(line["method"], line.get("steps"), line.get("precision")) for line in lines}
+    assert told == {("raw", None, None), ("none", None, None), ("rq", 2, "32")}
 
 
 def test_finished_cells_are_skipped(tmp_path: Path, trained: list[str], capsys: pytest.CaptureFixture[str]) -> None:

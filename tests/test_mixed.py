@@ -65,11 +65,12 @@ def test_two_methods_are_compared_that_were_trained_otherwise(tmp_path: Path) ->
 
 def test_lines_alone_tell_it_too(tmp_path: Path) -> None:
     lines = [line("rq", seed, configuration={"at": "{input}"}) for seed in (0, 1, 2, 4)]
-    lines += [line("rq", 5, configuration={"at": "both"}), line("rq", 7, configuration={"at": "both"})]
+    lines += [line("rq", seed, configuration={"at": "both"}, steps=300 if seed == 5 else 600) for seed in (5, 7)]
     lines += [line("emix", seed, penalty=0.5, configuration={"at": "input"}) for seed in (0, 1)]
     lines += [line("none", 0), line("none", 1, version="0.2.0"), line("raw", 0), line("raw", 1, samples=9)]
     assert told(tmp_path, lines).split(". ") == [
         "RQ on watch: at {input} in seeds 0 to 2 and 4, both in seeds 5 and 7",
+        "RQ on watch: steps 300 in seed 5, 600 in seed 7",
         "Random encoder on watch: version 0.1.0 in seed 0, 0.2.0 in seed 1",
         "Raw values on watch: test samples 703 in seed 0, 9 in seed 1",
         "RQ against e-Mix on watch: penalty chosen of RQ, 0.5 of e-Mix.",

@@ -23,7 +23,7 @@ from randquant.bench.spread import spread
 from randquant.data import Dataset
 from randquant.device import find_device
 from randquant.errors import UserError
-from randquant.methods import NotApplicableError
+from randquant.methods import UNTRAINED, NotApplicableError
 from randquant.pretrain import train
 from randquant.probe import result_lines, score_task
 from randquant.probe.score import FEW, NEIGHBOURS, PENALTIES
@@ -191,6 +191,8 @@ def measure(plan: Plan) -> list[dict[str, Any]]:
         lines = [{**line, "configuration": dict(plan.configuration)} for line in lines]
     if plan.protocol == "default" and len(plan.penalties) == 1:
         lines = [{**line, "penalty": plan.penalties[0]} for line in lines]
+    if isinstance(plan.training, PretrainSettings) and plan.training.method != UNTRAINED:
+        lines = [{**line, "steps": plan.training.steps, "precision": plan.training.precision} for line in lines]
     return lines
 
 

@@ -1,6 +1,6 @@
 """Result lines and runs in, a sentence out for every setting that a mean or a paired difference mixes.
 
-A line does not carry all settings that it was made with, so those of the runs beside the results are looked at too.
+A line carries few of the settings that it was made with, so those of the runs beside the results are looked at too.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def _of_lines(lines: Iterable[Line]) -> Told:
         if line["method"] not in PLAIN:
             chosen = line.get("configuration")
             settings["explored"] = "no" if chosen is None else "yes"
+            settings |= {name: line.get(name) for name in ("steps", "precision")}
             settings |= {_OWN + name: value for name, value in (chosen if isinstance(chosen, Mapping) else {}).items()}
         of_method = told.setdefault((line["method"], line["task"]), {})
         for name, value in settings.items():
