@@ -166,6 +166,60 @@ def test_the_texts_of_a_task_stand_in_order(name: str, tmp_path: Path) -> None:
     assert 1 not in part(dataset, "train").ids  # its text is empty
 
 
+PAIRS = "id\tsentence1\tsentence2\tlabel\n1\tA river.\tThe mill.\t1\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (PAIRS + "2\tA river.\tThe mi", r"ValueError: in row 2, label is '', must be 0 or 1"),
+        (PAIRS + "2\tA\triver.\tThe mill.\t1\n", r"ValueError: in row 2, label is 'The mill\.', must be 0 or 1"),
+        (PAIRS + "2\tA river.\tThe mill.\t2\n", r"ValueError: in row 2, label is '2', must be 0 or 1"),
+        (PAIRS.replace("label", "gold"), r"ValueError: .*not found: \['label'\]"),
+        (PAIRS.encode() + "2\tMü".encode()[:-1], r"UnicodeDecodeError"),
+        ("", r"it is empty"),
+    ],
+    ids=["cut short", "a tab too many", "an unknown label", "no column of labels", "half a letter", "empty"],
+)
+def test_broken_text_is_named_with_what_is_wrong(
+    written: str | bytes, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LAYOUTS["paws_de"].write(tmp_path, monkeypatch)
+    file = tmp_path / "paws-x" / "x-final" / "de" / "translated_train.tsv"
+    file.write_bytes(written if isinstance(written, bytes) else written.encode())
+    with pytest.raises(UserError, match=rf"{file} cannot be read \({told}.*fetch it again"):
+        opened("paws_de", tmp_path)
+
+
+@pytest.mark.parametrize("name", text.PARQUET)
+def test_published_text_holds_what_the_parquet_files_hold(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for layouts in (text.PARQUET, LAYOUTS):  # where both are there, the published text is read
+        layouts[name].write(tmp_path, monkeypatch)
+        dataset = opened(name, tmp_path)
+        assert {file.suffix for file in part(dataset, "train").read.files} == {  # type: ignore[attr-defined]
+            ".parquet" if layouts is text.PARQUET else ".tsv"
+        }
+        found.append(dataset)
+    for name_of_part in ("train", "test"):
+        one, other = (part(dataset, name_of_part) for dataset in found)
+        assert torch.equal(one.ids, other.ids)
+        assert one.target is not None
+        assert other.target is not None
+        assert torch.equal(one.target, other.target)
+        assert torch.equal(pieces(found[0], name_of_part), pieces(found[1], name_of_part))
+
+
+def test_what_of_published_text_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    LAYOUTS["paws_fr"].write(tmp_path, monkeypatch)
+    file = tmp_path / "paws-x" / "x-final" / "fr" / "dev_2k.tsv"
+    file.unlink()
+    with pytest.raises(UserError, match=rf"paws_fr needs {file}, which is not there"):
+        opened("paws_fr", tmp_path)
+
+
 def test_what_each_task_tells(tmp_path: Path) -> None:
     told = {}
     for name in text.GLUE:

@@ -6,6 +6,7 @@ import functools
 import gzip
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,19 +104,36 @@ def glue(name: str, root: Path) -> None:
         table(file, {"idx": list(range(len(labels))), "label": labels, **texts})
 
 
-def paws(language: str, root: Path) -> None:
-    """One language; one pair to train on and one to validate on were not translated."""
-    xlm_roberta(root)
-    folder = root / "paws-x" / language
-    first, second = FOREIGN[:4], FOREIGN[2:]
-    table(
-        folder / "train-00000-of-00001.parquet",
+def tabbed(file: Path, columns: Mapping[str, Sequence[Any]], header: bool = True) -> None:
+    """A file of tab-separated text, as it is: a quotation mark is nothing special."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = [*([columns] if header else []), *zip(*columns.values(), strict=True)]
+    file.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows), encoding="utf-8")
+
+
+def pairs() -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """Pairs of PAWS-X to train and to validate on; one of each was not translated, one has a mark without its other."""
+    first, second = [FOREIGN[0], f'"{FOREIGN[1]}', *FOREIGN[2:4]], FOREIGN[2:]
+    return (
         {"id": [1, 2, 3, 4], "sentence1": first, "sentence2": [*second[:3], ""], "label": [0, 1, 1, 0]},
-    )
-    table(
-        folder / "validation-00000-of-00001.parquet",
         {"id": [1, 2, 3], "sentence1": ["NS", *first[:2]], "sentence2": ["NS", *second[:2]], "label": [1, 0, 1]},
     )
+
+
+def paws(language: str, root: Path) -> None:
+    """One language as it was published."""
+    xlm_roberta(root)
+    train, validation = pairs()
+    folder = root / "paws-x" / "x-final" / language
+    tabbed(folder / ("train.tsv" if language == "en" else "translated_train.tsv"), train)
+    tabbed(folder / "dev_2k.tsv", validation)
+
+
+def paws_parquet(language: str, root: Path) -> None:
+    """One language as Parquet files."""
+    xlm_roberta(root)
+    for part, columns in zip(("train", "validation"), pairs(), strict=True):
+        table(root / "paws-x" / language / f"{part}-00000-of-00001.parquet", columns)
 
 
 def documents(file: Path, texts: Sequence[str]) -> None:
@@ -167,9 +185,17 @@ LAYOUTS = {
             write=lambda root, patch, language=language: paws(language, root),
             targets={"train": [0, 1, 1], "test": [0, 1]},
             faithful={"train": [0, 1, 1, 0], "test": [1, 0, 1]},
-            broken=f"paws-x/{language}/validation-00000-of-00001.parquet",
+            broken=f"paws-x/x-final/{language}/dev_2k.tsv",
             values=_PIECES,
         )
         for language in LANGUAGES
     },
+}
+PARQUET = {  # the same samples from the Hub's files
+    f"paws_{language}": replace(
+        LAYOUTS[f"paws_{language}"],
+        write=lambda root, patch, language=language: paws_parquet(language, root),
+        broken=f"paws-x/{language}/validation-00000-of-00001.parquet",
+    )
+    for language in LANGUAGES
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from randquant.data.batch import Dataset, Metric
+from randquant.data.dabs.rows import Columns
 from randquant.data.dabs.vocabularies import bert
 from randquant.data.dabs.words import row_parts, shards
 from randquant.data.entry import Entry
@@ -56,7 +57,7 @@ def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
         "test": shards(entry, root, f"{entry.name}/validation"),
     }
     words = bert(root)
-    parts = row_parts(files, task.columns, words, target=task.target)
+    parts = row_parts(files, Columns(task.columns), words, target=task.target)
     return entry.dataset(Spec((words.spec,), task.target), parts, task.classes)
 
 
