@@ -147,7 +147,7 @@ def test_a_missing_file_of_several_is_named(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_file_without_texts_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text.glue("sst2", tmp_path)
+    text.glue_parquet("sst2", tmp_path)
     file = tmp_path / "glue" / "sst2" / "validation-00000-of-00001.parquet"
     text.table(file, {"sentence": ["", ""], "label": [0, 1]})
     with pytest.raises(UserError, match=rf"{file} must hold rows with texts, but has none"):
@@ -161,7 +161,7 @@ def test_a_file_without_texts_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_texts_of_a_task_stand_in_order(name: str, tmp_path: Path) -> None:
     text.glue(name, tmp_path)
     dataset, words = opened(name, tmp_path), vocabularies.bert(tmp_path)
-    first = text.ENGLISH[: len(text.GLUE[name][1])]  # the n-th column's first row is the n-th sentence
+    first = [f'"{text.ENGLISH[0]}', *text.ENGLISH[1 : len(text.GLUE[name][1])]]  # the n-th column begins with the n-th
     assert torch.equal(pieces(dataset)[0], words(*first))
     assert 1 not in part(dataset, "train").ids  # its text is empty
 
@@ -189,6 +189,32 @@ def test_broken_text_is_named_with_what_is_wrong(
     file.write_bytes(written if isinstance(written, bytes) else written.encode())
     with pytest.raises(UserError, match=rf"{file} cannot be read \({told}.*fetch it again"):
         opened("paws_de", tmp_path)
+
+
+def test_pairs_that_were_published_in_two_lines_are_left_out(tmp_path: Path) -> None:
+    text.glue("qqp", tmp_path)
+    file = tmp_path / "glue" / "QQP" / "train.tsv"
+    header = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
+    lines = ["1\t2\t3\tWho?\tWhen?\t0\n", "4\t5\t6\tWho\n", "built it?\tWhen?\t1\n", "7\t8\t9\tNA\tWho?\t1\n"]
+    file.write_text("".join([header, *lines]))
+    train, words = part(opened("qqp", tmp_path), "train"), vocabularies.bert(tmp_path)
+    assert train.target is not None
+    assert train.target.tolist() == [0, 1]
+    assert torch.equal(train.read(1)[0], words("NA", "Who?"))
+    file.write_text("".join([header, *lines, "10\t11\t12\tWho?\tWh"]))
+    with pytest.raises(UserError, match=rf"{file} cannot be read \(ValueError: in row 5, is_duplicate is ''"):
+        opened("qqp", tmp_path)
+
+
+@pytest.mark.parametrize("score", ["", "inf", "high"])
+def test_a_score_that_is_no_number_is_named(score: str, tmp_path: Path) -> None:
+    text.glue("stsb", tmp_path)
+    file = tmp_path / "glue" / "STS-B" / "dev.tsv"
+    file.write_text(f"index\tsentence1\tsentence2\tscore\n0\tA river.\tThe mill.\t{score}\n")
+    with pytest.raises(
+        UserError, match=rf"{file} cannot be read \(ValueError: in row 1, score is '{score}', must be a"
+    ):
+        opened("stsb", tmp_path)
 
 
 @pytest.mark.parametrize("name", text.PARQUET)

@@ -29,12 +29,18 @@ class Columns:
         label: the name of the label's column.
         words: what labels are in tab-separated text, each at its number; () for the numbers themselves.
         header: the names of all columns, for tab-separated text that does not begin with them.
+        gaps: whether rows of tab-separated text that have no label are left out: those that were published broken, in
+            two lines. Not the last one, with which a file ends that is cut short.
+        closed: whether tab-separated text must end with the end of a line. Where a text stands last, not a label, that
+            alone tells a file that is cut short.
     """
 
     texts: tuple[str, ...]
     label: str = "label"
     words: tuple[str, ...] = ()
     header: tuple[str, ...] = ()
+    gaps: bool = False
+    closed: bool = False
 
 
 def blocks(
@@ -82,7 +88,9 @@ def _frame(file: Path, columns: Columns) -> Any:
     """All rows of a file of text. A quotation mark is a letter like any other: those of sentences are not balanced."""
     pandas: Any = library("pandas", "tables", "data")
     with reading(file):
-        return pandas.read_csv(
+        if columns.closed and not file.read_bytes().endswith(b"\n"):
+            raise ValueError("its last line has no end")
+        frame = pandas.read_csv(
             file,
             sep="\t",
             quoting=csv.QUOTE_NONE,
@@ -93,6 +101,9 @@ def _frame(file: Path, columns: Columns) -> Any:
             index_col=False,
             **({"header": None, "names": columns.header} if columns.header else {}),
         )
+    if columns.gaps:
+        frame = frame[(frame[columns.label] != "") | (frame.index == len(frame) - 1)]
+    return frame
 
 
 def _texts(frame: Any, columns: Columns) -> tuple[Any, ...]:
@@ -103,14 +114,17 @@ def _texts(frame: Any, columns: Columns) -> tuple[Any, ...]:
 def _labels(file: Path, frame: Any, columns: Columns, target: Target) -> NDArray[Any]:
     """Whole numbers, or floats for a regression."""
     with reading(file):
-        written = enumerate(frame[columns.label].tolist(), 1)
-        return np.array([_number(text, row, columns, target) for row, text in written])
+        written = zip(frame.index, frame[columns.label], strict=True)
+        return np.array([_number(text, row + 1, columns, target) for row, text in written])
 
 
 def _number(written: str, row: int, columns: Columns, target: Target) -> float | int:
     """What a label says."""
     if target.kind == "regression":
-        number = float(written) if written else math.nan
+        try:
+            number = float(written)
+        except ValueError:
+            number = math.nan
         if math.isfinite(number):
             return number
         raise ValueError(f"in row {row}, {columns.label} is {written!r}, must be a number")
