@@ -24,6 +24,9 @@ LAYOUTS: dict[str, Layout] = {
     **mini_known.LAYOUTS,
     **mini_media.LAYOUTS,
 }
+CASES = [pytest.param(name, layout, id=name) for name, layout in LAYOUTS.items()]
+CASES += [pytest.param(name, layout, id=f"{name}, Parquet") for name, layout in text.PARQUET.items()]
+EACH = pytest.mark.parametrize(("name", "layout"), CASES)
 READ = [name for name, entry in DATASETS.items() if entry.read is not None and entry.folder]
 BOTH = pytest.mark.parametrize("faithful", [False, True], ids=["correct", "faithful"])
 
@@ -46,9 +49,9 @@ def test_every_data_set_has_a_layout() -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("name", READ)
-def test_contract(name: str, faithful: bool, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    layout, entry = LAYOUTS[name], DATASETS[name]
+@EACH
+def test_contract(name: str, layout: Layout, faithful: bool, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = DATASETS[name]
     with pytest.raises(UserError, match=rf"{name} needs .*which is not there"):
         open_data(name)
     layout.write(root, monkeypatch)
@@ -90,11 +93,11 @@ def test_contract(name: str, faithful: bool, root: Path, monkeypatch: pytest.Mon
             seen_groups |= groups
 
 
-@pytest.mark.parametrize("name", READ)
+@EACH
 def test_read_again_from_workers_or_from_the_cache_it_is_the_same(
-    name: str, root: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, layout: Layout, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    LAYOUTS[name].write(root, monkeypatch)
+    layout.write(root, monkeypatch)
     first, again, kept = open_data(name, cache=False), open_data(name, cache=False), open_data(name)
     for part in first.parts:
         pickled = pickle.loads(pickle.dumps(first.parts[part]))
@@ -104,9 +107,8 @@ def test_read_again_from_workers_or_from_the_cache_it_is_the_same(
                 assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("name", READ)
-def test_a_broken_file_is_named(name: str, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    layout = LAYOUTS[name]
+@EACH
+def test_a_broken_file_is_named(name: str, layout: Layout, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     layout.write(root, monkeypatch)
     file = root / layout.broken
     content = file.read_bytes()

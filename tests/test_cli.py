@@ -172,6 +172,24 @@ def test_a_protocol_sets_what_the_words_do_not() -> None:
     assert settings == PretrainSettings(data="digits", out=Path("x"), **{**defaults_of("dabs"), "steps": 7})
     assert (settings.steps, settings.learning_rate, settings.encoder.depth, settings.batch) == (7, 1e-4, 12, 0)
     assert (settings.schedule, settings.warmup, settings.method_details.at) == ("constant", 0.0, "embeddings")
+    assert settings.method_details.mixture_weights == "sample"
     assert cli._settings("pretrain", ["digits", "--out", "x"]) == PretrainSettings(data="digits", out=Path("x"))
     with pytest.raises(UserError, match="protocol"):
         cli._settings("pretrain", ["digits", "--out", "x", "--protocol", "bogus"])
+
+
+@pytest.mark.parametrize(
+    ("words", "weights"),
+    [
+        (["--protocol", "dabs", "--dabs-faithful"], "batch"),
+        (["--dabs_faithful", "--protocol=dabs"], "batch"),
+        (["--protocol", "dabs", "--dabs-faithful", "--mixture-weights", "sample"], "sample"),
+        (["--protocol", "dabs"], "sample"),
+        (["--dabs-faithful"], "sample"),
+    ],
+)
+def test_emix_keeps_the_benchmarks_error_where_its_protocol_is_followed(words: list[str], weights: str) -> None:
+    settings = cli._settings("pretrain", ["digits", "--out", "x", "--method", "emix", *words])
+    assert isinstance(settings, PretrainSettings)
+    assert settings.method_details.mixture_weights == weights
+    assert settings.method_details.at == ("embeddings" if settings.protocol == "dabs" else "input")

@@ -147,7 +147,7 @@ def test_a_missing_file_of_several_is_named(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_file_without_texts_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text.glue("sst2", tmp_path)
+    text.glue_parquet("sst2", tmp_path)
     file = tmp_path / "glue" / "sst2" / "validation-00000-of-00001.parquet"
     text.table(file, {"sentence": ["", ""], "label": [0, 1]})
     with pytest.raises(UserError, match=rf"{file} must hold rows with texts, but has none"):
@@ -161,9 +161,89 @@ def test_a_file_without_texts_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
 def test_the_texts_of_a_task_stand_in_order(name: str, tmp_path: Path) -> None:
     text.glue(name, tmp_path)
     dataset, words = opened(name, tmp_path), vocabularies.bert(tmp_path)
-    first = text.ENGLISH[: len(text.GLUE[name][1])]  # the n-th column's first row is the n-th sentence
+    first = [f'"{text.ENGLISH[0]}', *text.ENGLISH[1 : len(text.GLUE[name][1])]]  # the n-th column begins with the n-th
     assert torch.equal(pieces(dataset)[0], words(*first))
     assert 1 not in part(dataset, "train").ids  # its text is empty
+
+
+PAIRS = "id\tsentence1\tsentence2\tlabel\n1\tA river.\tThe mill.\t1\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        (PAIRS + "2\tA river.\tThe mi", r"ValueError: in row 2, label is '', must be 0 or 1"),
+        (PAIRS + "2\tA\triver.\tThe mill.\t1\n", r"ValueError: in row 2, label is 'The mill\.', must be 0 or 1"),
+        (PAIRS + "2\tA river.\tThe mill.\t2\n", r"ValueError: in row 2, label is '2', must be 0 or 1"),
+        (PAIRS.replace("label", "gold"), r"ValueError: .*not found: \['label'\]"),
+        (PAIRS.encode() + "2\tMü".encode()[:-1], r"UnicodeDecodeError"),
+        ("", r"it is empty"),
+    ],
+    ids=["cut short", "a tab too many", "an unknown label", "no column of labels", "half a letter", "empty"],
+)
+def test_broken_text_is_named_with_what_is_wrong(
+    written: str | bytes, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LAYOUTS["paws_de"].write(tmp_path, monkeypatch)
+    file = tmp_path / "paws-x" / "x-final" / "de" / "translated_train.tsv"
+    file.write_bytes(written if isinstance(written, bytes) else written.encode())
+    with pytest.raises(UserError, match=rf"{file} cannot be read \({told}.*fetch it again"):
+        opened("paws_de", tmp_path)
+
+
+def test_pairs_that_were_published_in_two_lines_are_left_out(tmp_path: Path) -> None:
+    text.glue("qqp", tmp_path)
+    file = tmp_path / "glue" / "QQP" / "train.tsv"
+    header = "id\tqid1\tqid2\tquestion1\tquestion2\tis_duplicate\n"
+    lines = ["1\t2\t3\tWho?\tWhen?\t0\n", "4\t5\t6\tWho\n", "built it?\tWhen?\t1\n", "7\t8\t9\tNA\tWho?\t1\n"]
+    file.write_text("".join([header, *lines]))
+    train, words = part(opened("qqp", tmp_path), "train"), vocabularies.bert(tmp_path)
+    assert train.target is not None
+    assert train.target.tolist() == [0, 1]
+    assert torch.equal(train.read(1)[0], words("NA", "Who?"))
+    file.write_text("".join([header, *lines, "10\t11\t12\tWho?\tWh"]))
+    with pytest.raises(UserError, match=rf"{file} cannot be read \(ValueError: in row 5, is_duplicate is ''"):
+        opened("qqp", tmp_path)
+
+
+@pytest.mark.parametrize("score", ["", "inf", "high"])
+def test_a_score_that_is_no_number_is_named(score: str, tmp_path: Path) -> None:
+    text.glue("stsb", tmp_path)
+    file = tmp_path / "glue" / "STS-B" / "dev.tsv"
+    file.write_text(f"index\tsentence1\tsentence2\tscore\n0\tA river.\tThe mill.\t{score}\n")
+    with pytest.raises(
+        UserError, match=rf"{file} cannot be read \(ValueError: in row 1, score is '{score}', must be a"
+    ):
+        opened("stsb", tmp_path)
+
+
+@pytest.mark.parametrize("name", text.PARQUET)
+def test_published_text_holds_what_the_parquet_files_hold(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for layouts in (text.PARQUET, LAYOUTS):  # where both are there, the published text is read
+        layouts[name].write(tmp_path, monkeypatch)
+        dataset = opened(name, tmp_path)
+        assert {file.suffix for file in part(dataset, "train").read.files} == {  # type: ignore[attr-defined]
+            ".parquet" if layouts is text.PARQUET else ".tsv"
+        }
+        found.append(dataset)
+    for name_of_part in ("train", "test"):
+        one, other = (part(dataset, name_of_part) for dataset in found)
+        assert torch.equal(one.ids, other.ids)
+        assert one.target is not None
+        assert other.target is not None
+        assert torch.equal(one.target, other.target)
+        assert torch.equal(pieces(found[0], name_of_part), pieces(found[1], name_of_part))
+
+
+def test_what_of_published_text_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    LAYOUTS["paws_fr"].write(tmp_path, monkeypatch)
+    file = tmp_path / "paws-x" / "x-final" / "fr" / "dev_2k.tsv"
+    file.unlink()
+    with pytest.raises(UserError, match=rf"paws_fr needs {file}, which is not there"):
+        opened("paws_fr", tmp_path)
 
 
 def test_what_each_task_tells(tmp_path: Path) -> None:

@@ -553,3 +553,11 @@ def test_a_word_that_a_setting_does_not_know_is_refused_from_python_too(name: st
         settings(tmp_path / "run", **{name: value})
     with pytest.raises(UserError, match=r"^at: got 'inputs', must be one of: input, embeddings, both"):
         MethodSettings(at="inputs")  # type: ignore[arg-type]
+
+
+def test_a_call_keeps_the_benchmarks_errors_as_the_command_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[PretrainSettings] = []
+    monkeypatch.setattr(loop, "train", lambda settings, *_, **__: asked.append(settings))
+    for faithful in (False, True):
+        pretrain("digits", out="x", method="emix", protocol="dabs", dabs_faithful=faithful)
+    assert [one.method_details.mixture_weights for one in asked] == ["sample", "batch"]

@@ -14,12 +14,13 @@ from randquant.data import Batch, Dataset, Items, Metric
 from randquant.encoder import make_encoder
 from randquant.errors import UserError
 from randquant.probe import benchmark, extract, score_task
-from randquant.probe.benchmark import train_head
+from randquant.probe import task as probe_task
+from randquant.probe.benchmark import mean_over_batches, train_head
 from randquant.probe.metrics import accuracy, auroc_macro, pearson, spearman
 from randquant.probe.plain import plain
 from randquant.probe.values import score_values
 from randquant.quantize.draw import Draws, torch_seed
-from randquant.settings import EncoderSettings
+from randquant.settings import EncoderSettings, ProbeSettings
 from randquant.spec import Grid, Spec, Table, Target, Tokens
 
 RNG = np.random.default_rng(0)
@@ -103,6 +104,52 @@ def test_the_benchmarks_head_learns_every_kind_of_target(
         assert found.right is None
 
 
+def test_a_mean_over_batches_by_hand() -> None:
+    scores, targets = np.array([0.0, 1.0, 2.0, 5.0, 4.0, 9.0, 7.0]), np.array([0.0, 2.0, 1.0, 3.0, 9.0, 5.0, 6.0])
+    for metric, known in (("pearson", stats.pearsonr), ("spearman", stats.spearmanr)):
+        parts = [known(scores[rows], targets[rows]).statistic for rows in (slice(0, 4), slice(4, 7))]
+        found = mean_over_batches(scores, targets, metric=metric, batch=4)  # type: ignore[arg-type]
+        assert found == pytest.approx((4 * parts[0] + 3 * parts[1]) / 7)
+        assert abs(found - known(scores, targets).statistic) > 0.1
+    flat = np.array([1.0, 1.0, 1.0, 1.0, 4.0, 9.0, 7.0])  # the first batch says one thing alone
+    for one, other in ((flat, targets), (targets, flat)):
+        assert np.isnan(mean_over_batches(one, other, metric="pearson", batch=4))
+        second = stats.spearmanr(one[4:], other[4:]).statistic
+        assert mean_over_batches(one, other, metric="spearman", batch=4) == pytest.approx(3 * second / 7)
+
+
+@pytest.mark.parametrize(
+    ("target", "metric"),
+    [(Target("binary", 1), "pearson"), (Target("regression", 1), "spearman"), (Target("multilabel", 3), "auroc_macro")],
+)
+def test_the_benchmarks_head_scores_batch_by_batch_where_it_is_asked_to(target: Target, metric: Metric) -> None:
+    features, told, _ = linear_task(3)
+    targets = {"binary": told[:, 0] > 0, "multilabel": told > 0}.get(target.kind, told[:, 0]).astype(np.float64)
+    given = (features[:200], targets[:200], features[200:], targets[200:])
+    whole, parts = (
+        benchmark.score_benchmark(*given, target=target, metric=metric, batch=32, epochs=2, faithful=faithful)[0]
+        for faithful in (False, True)
+    )
+    assert parts.metric == whole.metric
+    if metric == "auroc_macro":  # the benchmark's code gathers it over all batches
+        assert parts.value == whole.value
+        return
+    head = train_head(*given[:2], target=target, batch=32, seed=0, epochs=2)
+    with torch.inference_mode():
+        scores = head(torch.from_numpy(given[2].astype(np.float32)))[:, 0].double().numpy()
+    assert parts.value == mean_over_batches(scores, targets[200:], metric=metric, batch=32) != whole.value
+
+
+def test_a_mean_over_batches_that_is_no_number_is_refused() -> None:
+    features, told, _ = linear_task(1)
+    yes = (told[:, 0] > 0).astype(np.int64)
+    parts = (features[:200], yes[:200], features[200:], np.sort(yes[200:]))  # all of the first batch are no
+    given = {"target": Target("binary", 1), "metric": "pearson", "batch": 32, "epochs": 1}
+    assert np.isfinite(benchmark.score_benchmark(*parts, **given)[0].value)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="dabs_faithful: the mean of pearson over batches of 32 test samples is no"):
+        benchmark.score_benchmark(*parts, **given, faithful=True)  # type: ignore[arg-type]
+
+
 def test_the_benchmarks_head_is_the_plain_loop_over_epochs() -> None:
     """Three epochs of two batches each by hand; what is left of an epoch is left out."""
     features, targets = RNG.normal(size=(5, 2)).astype(np.float32), np.array([0, 1, 0, 1, 1])
@@ -145,6 +192,18 @@ def test_a_task_is_probed_by_its_metric(kind: str, size: int, metric: Metric, pr
     assert f"linear_{metric.removesuffix('_macro')}" in {one.metric for one in found}
     assert "all" in {one.labels for one in found}
     assert all(np.isfinite(one.value) for one in found)
+
+
+def test_the_words_of_a_probe_reach_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, object]] = []
+    monkeypatch.setattr(
+        probe_task, "score_task", lambda *_, **given: asked.append((given["protocol"], given["faithful"])) or []
+    )
+    for faithful in (False, True):
+        probe_task.probe(
+            ProbeSettings(run="raw", task=("digits",), protocol="dabs", dabs_faithful=faithful, quiet=True)
+        )
+    assert set(asked) == {("dabs", False), ("dabs", True)}
 
 
 def test_a_metric_that_makes_no_sense_of_the_target_is_refused() -> None:

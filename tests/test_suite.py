@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from randquant.bench import suite
+from randquant.bench import grid, suite
 from randquant.bench.suite import Pair, bench, pairs, plans, share
 from randquant.data import DATASETS
 from randquant.data.dabs.published import published
 from randquant.errors import UserError
+from randquant.probe.score import Score
 from randquant.settings import BENCHMARK_ENCODER, BenchSettings
 
 
@@ -55,9 +56,11 @@ def test_the_benchmarks_protocol_is_that_of_its_suite(monkeypatch: pytest.Monkey
         ({"dabs_faithful": True, "steps": 100_000}, True),
         ({}, False),
         ({"dabs_faithful": True, "steps": 50}, False),
-        ({"dabs_faithful": True, "tasks": "cola"}, False),
-        ({"dabs_faithful": True, "tasks": "stsb"}, False),
+        ({"dabs_faithful": True, "tasks": "cola"}, True),
+        ({"dabs_faithful": True, "tasks": "stsb"}, True),
+        ({"tasks": "stsb"}, False),
         ({"dabs_faithful": True, "tasks": "chexpert"}, False),
+        ({"dabs_faithful": True, "tasks": "chestxray8"}, False),
         ({"dabs_faithful": True, "tasks": "digits", "suite": "mini"}, False),
     ],
 )
@@ -66,6 +69,29 @@ def test_only_what_is_measured_as_published_stands_beside_it_as_equal(changes: d
     assert {cell.comparable for cell in cells} == {equal}
     batch = cells[-1].training is not None and cells[-1].training.method_details.mixture_weights == "batch"
     assert batch == (changes.get("dabs_faithful", False) and changes.get("suite") != "mini")
+
+
+def test_what_was_scored_otherwise_is_measured_again() -> None:
+    """The raw rows too, which no training tells apart."""
+    by_default, faithful = (
+        [one.config_hash for one in plans(settings(suite="dabs", tasks="cola", dabs_faithful=switch))]
+        for switch in (False, True)
+    )
+    assert not set(by_default) & set(faithful)
+
+
+def test_the_switch_reaches_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def score_task(*_: Any, faithful: bool, **__: Any) -> list[Score]:
+        asked.append(faithful)
+        return []
+
+    monkeypatch.setattr(suite, "pairs", lambda _: [Pair("digits", "digits")])
+    monkeypatch.setattr(grid, "score_task", score_task)
+    for switch in (False, True):
+        grid.measure(next(plans(settings(suite="dabs", dabs_faithful=switch))))  # the raw row
+    assert asked == [False, True]
 
 
 def test_tasks_of_one_pretraining_set_share_the_encoder_and_the_shard(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,10 +209,11 @@ def _settings(name: str, words: list[str]) -> object:
 def _preset(kind: type, words: list[str]) -> Any:
     """The defaults of the protocol that the words name; None where they are the fields' own."""
     named = re.search(r"(?:^| )--protocol[ =](\w+)", " ".join(words))
+    faithful = not {"--dabs-faithful", "--dabs_faithful"}.isdisjoint(words)
     if kind is not PretrainSettings or named is None or named[1] not in typing.get_args(Protocol):
         return None
     required = dict.fromkeys(("data", "out"), tyro.MISSING)
-    return PretrainSettings(**required, **defaults_of(cast(Protocol, named[1])))
+    return PretrainSettings(**required, **defaults_of(cast(Protocol, named[1]), faithful=faithful))
 
 
 def _refused_by(stop: BaseException) -> UserError | None:

@@ -6,6 +6,7 @@ import functools
 import gzip
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,13 @@ def table(file: Path, columns: Mapping[str, Sequence[Any]], rows_in_a_group: int
     pq.write_table(pa.table(dict(columns)), file, row_group_size=rows_in_a_group)
 
 
+def tabbed(file: Path, columns: Mapping[str, Sequence[Any]], header: bool = True) -> None:
+    """A file of tab-separated text, as it is: a quotation mark is nothing special."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    rows = [*([columns] if header else []), *zip(*columns.values(), strict=True)]
+    file.write_text("".join("\t".join(map(str, row)) + "\n" for row in rows), encoding="utf-8")
+
+
 def wikitext103(root: Path, patch: pytest.MonkeyPatch) -> None:
     """Two files to train on, with four lines that are not empty, and one to validate on, with two."""
     bert(root)
@@ -87,35 +95,98 @@ GLUE = {  # the folder to train on, the columns of the texts in order, labels to
 }
 
 
+FOLLOWS, INFERENCE = ("entailment", "not_entailment"), ("entailment", "neutral", "contradiction")
+MNLI = (
+    "index promptID pairID genre sentence1_binary_parse sentence2_binary_parse sentence1_parse sentence2_parse "
+    "sentence1 sentence2 label1"
+)
+PUBLISHED = {  # the folder, columns of the text to train on, those of the texts, that of the label, and its words
+    "cola": ("CoLA", "source label mark sentence", ("sentence",), "label", ()),
+    "mnli_matched": ("MNLI", f"{MNLI} gold_label", ("sentence1", "sentence2"), "gold_label", INFERENCE),
+    "mnli_mismatched": ("MNLI", f"{MNLI} gold_label", ("sentence1", "sentence2"), "gold_label", INFERENCE),
+    "mrpc": ("MRPC", "Quality #1_ID #2_ID #1_String #2_String", ("#1 String", "#2 String"), "Quality", ()),
+    "qnli": ("QNLI", "index question sentence label", ("question", "sentence"), "label", FOLLOWS),
+    "qqp": ("QQP", "id qid1 qid2 question1 question2 is_duplicate", ("question1", "question2"), "is_duplicate", ()),
+    "rte": ("RTE", "index sentence1 sentence2 label", ("sentence1", "sentence2"), "label", FOLLOWS),
+    "sst2": ("SST-2", "sentence label", ("sentence",), "label", ()),
+    "stsb": (
+        "STS-B",
+        "index genre filename year old_index source1 source2 sentence1 sentence2 score",
+        ("sentence1", "sentence2"),
+        "score",
+        (),
+    ),
+    "wnli": ("WNLI", "index sentence1 sentence2 label", ("sentence1", "sentence2"), "label", ()),
+}
+
+
+def sentences(name: str, part: str) -> tuple[list[list[str]], list[Any]]:
+    """The columns of texts of a task of GLUE and its labels.
+
+    The second row to train on has an empty text, and a label that shows where it is read.
+    """
+    _, columns, training, validation = GLUE[name]
+    labels = [training[0], 1 - training[0], *training[1:]] if part == "train" else validation
+    texts = [[ENGLISH[(row + place) % 3] for row in range(len(labels))] for place in range(len(columns))]
+    texts[0][0] = f'"{texts[0][0]}'  # a quotation mark without its other
+    if part == "train":
+        texts[-1][1] = ""
+    return texts, labels
+
+
+def dev(name: str) -> str:
+    """The published file that a task is validated on."""
+    return f"dev{name.removeprefix('mnli')}.tsv" if name.startswith("mnli") else "dev.tsv"
+
+
 def glue(name: str, root: Path) -> None:
-    """A task of GLUE; its second row to train on has an empty text, and a label that shows where it is read."""
+    """A task of GLUE as it was published."""
     bert(root)
-    train, columns, training, validation = GLUE[name]
-    for folder, part, labels in ((train, "train", training), (name, "validation", validation)):
-        if part == "train":
-            labels = [labels[0], 1 - labels[0], *labels[1:]]
-        texts = {
-            column: [ENGLISH[(row + place) % 3] for row in range(len(labels))] for place, column in enumerate(columns)
-        }
-        if part == "train":
-            texts[columns[-1]][1] = ""
+    folder, header, columns, label, words = PUBLISHED[name]
+    for part in ("train", "validation"):
+        texts, labels = sentences(name, part)
+        names = [one.replace("_", " ") if name == "mrpc" else one for one in header.split()]
+        if part == "validation" and name.startswith("mnli"):
+            names[-1:] = [*(f"label{number}" for number in range(2, 6)), "gold_label"]
+        written: dict[str, Sequence[Any]] = {one: ["0"] * len(labels) for one in names}
+        written |= dict(zip(columns, texts, strict=True))
+        written[label] = [words[one] for one in labels] if words else labels
+        tabbed(root / "glue" / folder / ("train.tsv" if part == "train" else dev(name)), written, header=name != "cola")
+
+
+def glue_parquet(name: str, root: Path) -> None:
+    """A task of GLUE as Parquet files."""
+    bert(root)
+    train, columns, *_ = GLUE[name]
+    for folder, part in ((train, "train"), (name, "validation")):
+        texts, labels = sentences(name, part)
         file = root / "glue" / folder / f"{part}-00000-of-00001.parquet"
-        table(file, {"idx": list(range(len(labels))), "label": labels, **texts})
+        table(file, {"idx": list(range(len(labels))), "label": labels, **dict(zip(columns, texts, strict=True))})
+
+
+def pairs() -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+    """Pairs of PAWS-X to train and to validate on; one of each was not translated, one has a mark without its other."""
+    first, second = [FOREIGN[0], f'"{FOREIGN[1]}', *FOREIGN[2:4]], FOREIGN[2:]
+    return (
+        {"id": [1, 2, 3, 4], "sentence1": first, "sentence2": [*second[:3], ""], "label": [0, 1, 1, 0]},
+        {"id": [1, 2, 3], "sentence1": ["NS", *first[:2]], "sentence2": ["NS", *second[:2]], "label": [1, 0, 1]},
+    )
 
 
 def paws(language: str, root: Path) -> None:
-    """One language; one pair to train on and one to validate on were not translated."""
+    """One language as it was published."""
     xlm_roberta(root)
-    folder = root / "paws-x" / language
-    first, second = FOREIGN[:4], FOREIGN[2:]
-    table(
-        folder / "train-00000-of-00001.parquet",
-        {"id": [1, 2, 3, 4], "sentence1": first, "sentence2": [*second[:3], ""], "label": [0, 1, 1, 0]},
-    )
-    table(
-        folder / "validation-00000-of-00001.parquet",
-        {"id": [1, 2, 3], "sentence1": ["NS", *first[:2]], "sentence2": ["NS", *second[:2]], "label": [1, 0, 1]},
-    )
+    train, validation = pairs()
+    folder = root / "paws-x" / "x-final" / language
+    tabbed(folder / ("train.tsv" if language == "en" else "translated_train.tsv"), train)
+    tabbed(folder / "dev_2k.tsv", validation)
+
+
+def paws_parquet(language: str, root: Path) -> None:
+    """One language as Parquet files."""
+    xlm_roberta(root)
+    for part, columns in zip(("train", "validation"), pairs(), strict=True):
+        table(root / "paws-x" / language / f"{part}-00000-of-00001.parquet", columns)
 
 
 def documents(file: Path, texts: Sequence[str]) -> None:
@@ -151,10 +222,10 @@ LAYOUTS = {
         name: Layout(
             write=lambda root, patch, name=name: glue(name, root),
             targets={"train": training, "test": validation},
-            broken=f"glue/{train}/train-00000-of-00001.parquet",
+            broken=f"glue/{PUBLISHED[name][0]}/{dev(name)}",
             values=_ENGLISH_PIECES,
         )
-        for name, (train, _, training, validation) in GLUE.items()
+        for name, (_, _, training, validation) in GLUE.items()
     },
     "mc4": Layout(
         write=mc4,
@@ -167,8 +238,26 @@ LAYOUTS = {
             write=lambda root, patch, language=language: paws(language, root),
             targets={"train": [0, 1, 1], "test": [0, 1]},
             faithful={"train": [0, 1, 1, 0], "test": [1, 0, 1]},
-            broken=f"paws-x/{language}/validation-00000-of-00001.parquet",
+            broken=f"paws-x/x-final/{language}/dev_2k.tsv",
             values=_PIECES,
+        )
+        for language in LANGUAGES
+    },
+}
+PARQUET = {  # the same samples from the Hub's files
+    **{
+        name: replace(
+            LAYOUTS[name],
+            write=lambda root, patch, name=name: glue_parquet(name, root),
+            broken=f"glue/{train}/train-00000-of-00001.parquet",
+        )
+        for name, (train, *_) in GLUE.items()
+    },
+    **{
+        f"paws_{language}": replace(
+            LAYOUTS[f"paws_{language}"],
+            write=lambda root, patch, language=language: paws_parquet(language, root),
+            broken=f"paws-x/{language}/validation-00000-of-00001.parquet",
         )
         for language in LANGUAGES
     },

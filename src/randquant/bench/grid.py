@@ -63,6 +63,7 @@ class Plan:
         training: how the encoder is trained; None for `raw`. Cells whose trainings have one folder share the encoder.
             A supervised training is scored by its own head.
         protocol: how features are probed.
+        faithful: whether the benchmark's head scores as the benchmark's code does.
         comparable: whether it is measured as the benchmark's published figures were.
         draws: how many times the few labels are drawn; 0 leaves them out.
         penalties: those that the linear head's is chosen among.
@@ -75,6 +76,7 @@ class Plan:
     seed: int
     training: PretrainSettings | SuperviseSettings | None
     protocol: Protocol = "default"
+    faithful: bool = False
     comparable: bool = False
     draws: int = field(default_factory=lambda: DRAWS)
     penalties: tuple[float, ...] = PENALTIES
@@ -95,7 +97,7 @@ class Plan:
             "draws": self.draws,
         }
         if self.protocol != "default":
-            probing = {"protocol": self.protocol}
+            probing = {"protocol": self.protocol} | ({"faithful": True} if self.faithful else {})
         training = None if self.training is None else self.training.decisive()
         return config_hash({**self.cell._asdict(), "training": training, "probe": probing})
 
@@ -175,7 +177,13 @@ def measure(plan: Plan) -> list[dict[str, Any]]:
     else:
         encoder = trained_encoder(plan.training, plan.task)
         scores = score_task(
-            encoder, dataset, seed=plan.seed, draws=plan.draws, penalties=plan.penalties, protocol=plan.protocol
+            encoder,
+            dataset,
+            seed=plan.seed,
+            draws=plan.draws,
+            penalties=plan.penalties,
+            protocol=plan.protocol,
+            faithful=plan.faithful,
         )
     lines = result_lines(
         scores,

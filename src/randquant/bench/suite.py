@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -117,10 +116,8 @@ def plans(settings: BenchSettings) -> Iterator[Plan]:
     for method in methods:
         if method not in PLAIN:
             words_of(_once(method))
-    protocol = defaults_of("dabs" if settings.suite == "dabs" else "default")
+    protocol = defaults_of("dabs" if settings.suite == "dabs" else "default", faithful=settings.dabs_faithful)
     comparable = settings.suite == "dabs" and settings.dabs_faithful and settings.steps in (0, protocol["steps"])
-    if settings.dabs_faithful and "method_details" in protocol:
-        protocol["method_details"] = replace(protocol["method_details"], mixture_weights="batch")
     if settings.steps:
         protocol["steps"] = settings.steps
     seeds = range(settings.seed, settings.seed + settings.seeds)
@@ -129,8 +126,8 @@ def plans(settings: BenchSettings) -> Iterator[Plan]:
         for task, source in chosen_pairs(settings.suite, settings.tasks):
             domain = DATASETS[source].domain
             opened = partial(_opened, task, settings.dabs_faithful)
-            # The benchmark's correlations and AUROC are not computed over the whole test part.
-            equal = comparable and DATASETS[task].metric == "accuracy"
+            # Whether the published AUROC holds outputs of the training part too is not known.
+            equal = comparable and DATASETS[task].metric != "auroc_macro"
             trained_on = partial(_opened, source, settings.dabs_faithful)
             for method in methods:
                 details, configuration = _details(domain, protocol), None
@@ -163,6 +160,7 @@ def plans(settings: BenchSettings) -> Iterator[Plan]:
                     seed,
                     None if method == RAW else training,
                     "dabs" if settings.suite == "dabs" else "default",
+                    settings.dabs_faithful,
                     equal,
                     settings.draws,
                     MIDDLE if settings.one_penalty else PENALTIES,

@@ -66,7 +66,8 @@ def pretrain(
     """
     name, dataset = (data, None) if isinstance(data, str) else (data.name, data)
     module = encoder if isinstance(encoder, nn.Module) else None
-    chosen = {**defaults_of(options.get("protocol", "default")), **options}
+    faithful = options.get("dabs_faithful", False)
+    chosen = {**defaults_of(options.get("protocol", "default"), faithful=faithful), **options}
     if isinstance(encoder, EncoderSettings):
         chosen["encoder"] = encoder
     chosen["monitors"] = tuple(one for one in monitors if isinstance(one, str))

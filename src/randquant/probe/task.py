@@ -66,7 +66,14 @@ def _probe_named(settings: ProbeSettings, task: str) -> list[dict[str, Any]]:
         if not settings.quiet:
             remark(f"probing {method} on {dataset.title}")
         start = time.perf_counter()
-        scores = score_task(encoder, dataset, seed=settings.seed, draws=settings.draws, protocol=settings.protocol)
+        scores = score_task(
+            encoder,
+            dataset,
+            seed=settings.seed,
+            draws=settings.draws,
+            protocol=settings.protocol,
+            faithful=settings.dabs_faithful,
+        )
         lines += result_lines(
             scores,
             suite="probe" if settings.protocol == "default" else settings.protocol,
@@ -129,6 +136,7 @@ def score_task(
     draws: int = 5,
     penalties: Sequence[float] = PENALTIES,
     protocol: Protocol = "default",
+    faithful: bool = False,
 ) -> list[Score]:
     """Scores of an encoder, or of the samples' plain features, on a data set's test part.
 
@@ -139,9 +147,10 @@ def score_task(
         draws: how many times the few labels are drawn.
         penalties: those that the linear head's is chosen among.
         protocol: the default probe, or the DABS benchmark's own head.
+        faithful: whether that head's correlations are averaged over batches, as in the benchmark.
 
     Raises:
-        UserError: the data set has no test part or no labels.
+        UserError: the data set has no test part or no labels, or a mean over batches is no number.
     """
     target = dataset.spec.target
     if target is None:
@@ -157,7 +166,15 @@ def score_task(
     taught, asked = (targets_of(one, target.kind) for one in parts)
     if protocol == "dabs":
         return score_benchmark(
-            train, taught, test, asked, target=target, metric=dataset.metric, batch=dataset.batch, seed=seed
+            train,
+            taught,
+            test,
+            asked,
+            target=target,
+            metric=dataset.metric,
+            batch=dataset.batch,
+            seed=seed,
+            faithful=faithful,
         )
     if dataset.metric == "accuracy":
         return score(

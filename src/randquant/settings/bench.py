@@ -55,8 +55,8 @@ class BenchSettings:
     job_partition: str = ""
     """SLURM's partition for the jobs; by default the cluster's own choice."""
     dabs_faithful: bool = False
-    """Keep the errors of the DABS benchmark's own code in the data sets and in emix, where published figures depend on
-    them."""
+    """Keep the errors of the DABS benchmark's own code in the data sets, in emix and in its head's metric, where
+    published figures depend on them."""
     device: Device = "auto"
     """auto takes a GPU where there is one."""
     precision: Precision = "32"

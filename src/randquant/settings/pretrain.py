@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,7 +45,8 @@ class PretrainSettings:
     protocol: Protocol = "default"
     """dabs: every other setting is the DABS benchmark's unless it is named; docs/dabs.md says which."""
     dabs_faithful: bool = False
-    """Keep the errors of the DABS benchmark's own code in a data set, where published figures depend on them."""
+    """Keep the errors of the DABS benchmark's own code in a data set and, with --protocol dabs, in emix, where
+    published figures depend on them."""
     steps: int = 600
     """Optimizer steps."""
     batch: int = 0
@@ -157,7 +158,7 @@ class PretrainSettings:
         return cls(**plain)
 
 
-DABS = {  # every setting of a pretraining that is the benchmark's and not the default
+DABS: dict[str, Any] = {  # every setting of a pretraining that is the benchmark's and not the default
     "steps": 100_000,
     "learning_rate": 1e-4,
     "schedule": "constant",
@@ -167,6 +168,9 @@ DABS = {  # every setting of a pretraining that is the benchmark's and not the d
 }
 
 
-def defaults_of(protocol: Protocol) -> dict[str, Any]:
-    """The settings of a pretraining that a protocol changes."""
-    return {"protocol": protocol, **(DABS if protocol == "dabs" else {})}
+def defaults_of(protocol: Protocol, *, faithful: bool = False) -> dict[str, Any]:
+    """The settings of a pretraining that a protocol changes; the benchmark's with the errors of its code, if wanted."""
+    changed = dict(DABS) if protocol == "dabs" else {}
+    if changed and faithful:
+        changed["method_details"] = replace(changed["method_details"], mixture_weights="batch")
+    return {"protocol": protocol, **changed}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from randquant.data.batch import Dataset
+from randquant.data.dabs.rows import Columns
 from randquant.data.dabs.vocabularies import bert
 from randquant.data.dabs.words import row_parts, shards
 from randquant.data.entry import Entry
@@ -20,7 +21,7 @@ def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
     """The official parts; every line that is not empty, a heading too, is a sample of its own."""
     files = {part: shards(entry, root, stem) for part, stem in _STEMS.items()}
     words = bert(root)
-    return entry.dataset(Spec((words.spec,)), row_parts(files, ("text",), words))
+    return entry.dataset(Spec((words.spec,)), row_parts(files, Columns(("text",)), words))
 
 
 ENTRIES = (

@@ -1,4 +1,4 @@
-"""Texts, or columns of texts in Parquet files, in; the numbers of their pieces out: int32 [length], cut and padded."""
+"""Texts, or columns of texts in files of rows, in; the numbers of their pieces out: int32 [length], cut and padded."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from randquant.data.dabs.rows import Columns, blocks, texts
 from randquant.data.entry import Entry
 from randquant.data.items import Items
 from randquant.data.present import folder_of, reading
@@ -100,41 +101,32 @@ def _word_pieces(tokenizers: Any, file: Path) -> Any:
 
 @dataclass(frozen=True)
 class Rows:
-    """Reads rows of Parquet files; the `read` of `Items`. A process holds a few blocks of rows, not the files.
+    """Reads rows of files; the `read` of `Items`. A process holds a few blocks of rows, not the files.
 
     Args:
         files: in order.
-        columns: the texts of a row, one or two.
-        blocks: int64 [M, 3]; of each row group the file, its place in there, and its first row in all files.
+        columns: where a row has its texts.
+        blocks: int64 [M, 3]; of each block of rows the file, its place in there, and its first row in all files.
         places: int64 [N], the row of each sample, counted through all files.
         words: what the texts become.
     """
 
     files: tuple[Path, ...]
-    columns: tuple[str, ...]
+    columns: Columns
     blocks: NDArray[np.int64]
     places: NDArray[np.int64]
     words: Words
 
     def __call__(self, position: int) -> tuple[Tensor, ...]:
         row = int(self.places[position])
-        file, group, first = self.blocks[np.searchsorted(self.blocks[:, 2], row, side="right") - 1].tolist()
-        texts = _block(self.files[file], group, self.columns)
-        return (self.words(*(column[row - first].as_py() or "" for column in texts)),)
-
-
-@functools.lru_cache(maxsize=4)
-def _block(file: Path, group: int, columns: tuple[str, ...]) -> tuple[Any, ...]:
-    """Columns of one row group of a file."""
-    parquet: Any = library("pyarrow.parquet", "text", "data")
-    with reading(file), parquet.ParquetFile(file) as opened:
-        table = opened.read_row_group(group, columns=list(columns))
-        return tuple(table.column(name) for name in columns)
+        file, block, first = self.blocks[np.searchsorted(self.blocks[:, 2], row, side="right") - 1].tolist()
+        found = texts(self.files[file], block, self.columns)
+        return (self.words(*(column[row - first].as_py() or "" for column in found)),)
 
 
 def row_parts(
     files: Mapping[str, Sequence[Path]],
-    columns: tuple[str, ...],
+    columns: Columns,
     words: Words,
     *,
     target: Target | None = None,
@@ -144,7 +136,7 @@ def row_parts(
 
     Args:
         files, columns, words: as `Rows` has them; the files by part.
-        target: what the column `label` holds, if it is to be read.
+        target: what the label's column holds, if it is to be read.
         without: a row is left out if one of its texts is one of these.
 
     Raises:
@@ -152,32 +144,25 @@ def row_parts(
     """
     found, start = {}, 0
     for part, paths in files.items():
-        blocks, kept, labels, first = [], [np.empty(0, np.int64)], [], 0
+        spans, kept, named, first = [], [np.empty(0, np.int64)], [], 0
         for number, file in enumerate(paths):
-            for group, count in enumerate(_counts(file)):
-                blocks.append((number, group, first))
-                keep = _kept(_block(file, group, columns), without)
+            for block, (held, labels) in enumerate(blocks(file, columns, target)):
+                spans.append((number, block, first))
+                keep = _kept(held, without)
                 kept.append(first + np.flatnonzero(keep))
-                if target is not None:
-                    labels.append(_block(file, group, ("label",))[0].to_numpy()[keep])
-                first += count
+                if labels is not None:
+                    named.append(labels[keep])
+                first += len(keep)
         places = np.concatenate(kept)
         if not len(places):
             raise UserError(f"data: {paths[0]} must hold rows with texts, but has none; fetch it again")
         told = None
         if target is not None:
-            told = torch.from_numpy(np.concatenate(labels)).to(torch.int64 if target.kind == "class" else torch.float32)
-        reader = Rows(tuple(paths), columns, np.array(blocks), places, words)
+            told = torch.from_numpy(np.concatenate(named)).to(torch.int64 if target.kind == "class" else torch.float32)
+        reader = Rows(tuple(paths), columns, np.array(spans), places, words)
         found[part] = Items(start + torch.from_numpy(places), reader, told)
         start += first
     return found
-
-
-def _counts(file: Path) -> list[int]:
-    """Rows of each row group."""
-    parquet: Any = library("pyarrow.parquet", "text", "data")
-    with reading(file), parquet.ParquetFile(file) as opened:
-        return [opened.metadata.row_group(group).num_rows for group in range(opened.num_row_groups)]
 
 
 def _kept(columns: tuple[Any, ...], without: Sequence[str]) -> NDArray[np.bool_]:
