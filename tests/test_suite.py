@@ -36,7 +36,7 @@ def test_the_plain_rows_are_always_there_and_a_seed_is_finished_first() -> None:
         (seed, method) for seed in (3, 4) for method in ("raw", "none", "rq", "crop+rq")
     ]
     assert cells[0].training is None
-    assert all(cell.training is not None and cell.training.steps == 600 for cell in cells[1:4])
+    assert all(cell.training is not None and cell.training.steps == 200 for cell in cells[1:4])
     assert {cell.suite for cell in cells} == {"mini"}
 
 

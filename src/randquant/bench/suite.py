@@ -31,6 +31,7 @@ from randquant.terminal import remark
 Piece = TypeVar("Piece")
 
 PLAIN = (RAW, UNTRAINED)  # the two rows that every table carries
+STEPS = 200  # of the mini suite, whose cells are to take two minutes on two processor cores at most
 
 
 class Pair(NamedTuple):
@@ -118,8 +119,7 @@ def plans(settings: BenchSettings) -> Iterator[Plan]:
             words_of(_once(method))
     protocol = defaults_of("dabs" if settings.suite == "dabs" else "default", faithful=settings.dabs_faithful)
     comparable = settings.suite == "dabs" and settings.dabs_faithful and settings.steps in (0, protocol["steps"])
-    if settings.steps:
-        protocol["steps"] = settings.steps
+    protocol["steps"] = settings.steps or protocol.get("steps", STEPS)
     seeds = range(settings.seed, settings.seed + settings.seeds)
     tried = [] if settings.explored is None else read_trials(settings.explored)
     for seed in seeds:
@@ -140,7 +140,7 @@ def plans(settings: BenchSettings) -> Iterator[Plan]:
                     rate = {"learning_rate": configuration.learning_rate}
                     details = {**protocol, **rate, "method_details": configuration.details}
                 if method != _once(method):
-                    details["steps"] = 2 * details.get("steps", PretrainSettings.steps)
+                    details["steps"] = 2 * details["steps"]
                 training = PretrainSettings(
                     data=source,
                     method=_once(method),

@@ -30,7 +30,7 @@ class BenchSettings:
     seeds: int = 1
     """Everything is done from so many seeds."""
     steps: int = 0
-    """Optimizer steps of each training; 0 is the suite's number: 600 for mini, 100,000 for dabs."""
+    """Optimizer steps of each training; 0 is the suite's number: 200 for mini, 100,000 for dabs."""
     draws: int = 5
     """How many times the few labels are drawn; 0 probes with all labels alone."""
     one_penalty: bool = False
