@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from statistics import fmean, stdev
 from typing import Any
 
@@ -76,6 +77,11 @@ def _spread(gained: NDArray[np.float64], samples: NDArray[np.int64]) -> float:
         gained: what the one method has right more than the other in each block, [blocks].
         samples: how many samples each block has, [blocks].
     """
-    count = len(samples)
-    drawn = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), _RESAMPLES)
+    count, drawn = len(samples), _resamples(len(samples))
     return float(np.std((drawn @ gained) / (drawn @ samples)) * (count / (count - 1)) ** 0.5)
+
+
+@lru_cache(maxsize=4)
+def _resamples(count: int) -> NDArray[np.int64]:
+    """How often each of so many blocks is in each resample, [resamples, blocks]; the same ones at every call."""
+    return np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), _RESAMPLES)
