@@ -20,9 +20,9 @@ needs_gpu = pytest.mark.skipif(
 )
 
 
-# The interpreter takes a minute for the property, for the longest draws and for many bins, and long for the gradients of
-# every type; without them every type and every layout is still compared with the definition, bit for bit. The compiler
-# is asked the same of whole numbers and float64 as of all else.
+# The interpreter takes a minute for the property, for the longest draws and for many bins, and long for gradients of
+# all types; without these every type and every layout is still compared with the definition, bit for bit. The
+# compiler is asked the same of whole numbers and float64 as of all else.
 LONG = ("test_agrees_with_the_definition", "315-5", "512-2", "1-256", "40-5", "33-shape", "256-shape")
 GRADIENTS = "(test_gradients and (dtype1 or dtype2 or dtype3))"
 QUICK = " and ".join(f"not {name}" for name in (*LONG, GRADIENTS))
