@@ -60,7 +60,9 @@ def test_two_methods_are_compared_that_were_trained_otherwise(tmp_path: Path) ->
         run(tmp_path, "shed", seed)
         run(tmp_path, "shed@2x", seed, steps=600)
     lines = [line(method, seed) for method in ("emix", "rq", "shed", "shed@2x") for seed in range(2)]
-    assert told(tmp_path, lines) == "RQ against e-Mix on watch: precision bf16 of RQ, 32 of e-Mix."
+    assert told(tmp_path, lines) == (
+        "Methods that are compared on watch: precision bf16 of RQ, 32 of e-Mix, ShED@2x and ShED."
+    )
 
 
 def test_lines_alone_tell_it_too(tmp_path: Path) -> None:
@@ -73,7 +75,7 @@ def test_lines_alone_tell_it_too(tmp_path: Path) -> None:
         "RQ on watch: steps 300 in seed 5, 600 in seed 7",
         "Random encoder on watch: version 0.1.0 in seed 0, 0.2.0 in seed 1",
         "Raw values on watch: test samples 703 in seed 0, 9 in seed 1",
-        "RQ against e-Mix on watch: penalty chosen of RQ, 0.5 of e-Mix.",
+        "Methods that are compared on watch: penalty chosen of RQ and Random encoder, 0.5 of e-Mix.",
     ]
 
 

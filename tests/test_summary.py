@@ -130,7 +130,7 @@ def test_one_task_of_a_benchmark_has_all_that_several_have(tmp_path: Path) -> No
     )
     assert whole.tasks[0].gaps["rq", "emix"].decided
     html = write(tmp_path, tmp_path / "report.html").read_text()
-    for told in ("All tasks", "10.9 published", 'class="chance"', "+20.0", "mean of images"):
+    for told in ("All tasks", "10.9 published", 'class="chance"', "+20.0", "Mean of each domain"):
         assert told in html, told
 
 
@@ -168,3 +168,54 @@ def test_the_page_and_its_sibling_show_it(tmp_path: Path) -> None:
     assert "[47.7 published]" in markdown
     assert "[≠ 39.4 published]" in markdown
     assert "+10.0 (-14.8 to +34.8)" in markdown
+
+
+def test_neighbours_have_a_table_of_their_own(tmp_path: Path) -> None:
+    assert (probed := summed(tmp_path, lines())) is not None
+    assert (probed.by, probed.neighbours) == ("linear probe", None)
+    near = [one | {"head": "knn", "metric": "knn_accuracy", "value": one["value"] / 2} for one in lines()]
+    whole = summed(tmp_path, lines() + near)
+    assert whole is not None
+    assert whole.neighbours is not None
+    assert whole.neighbours.by == "nearest neighbours"
+    first = whole.neighbours.tasks[0]
+    cell = first.cells["rq"]
+    assert cell is not None
+    assert cell.mean == pytest.approx(0.3)
+    assert first.gaps["rq", "emix"].mean == pytest.approx(0.05)
+    assert not whole.neighbours.with_published
+    assert whole.neighbours.domains[0].means["rq"] == pytest.approx(0.225)
+    page = write(tmp_path, tmp_path / "report.html")
+    assert "<h3>By nearest neighbours</h3>" in page.read_text()
+    assert "By nearest neighbours:" in page.with_suffix(".md").read_text()
+    alone = summed(tmp_path, near)
+    assert alone is not None
+    assert (alone.by, alone.neighbours) == ("nearest neighbours", None)
+
+
+def test_rq_is_compared_with_every_row_and_partners_with_themselves(tmp_path: Path) -> None:
+    partners = [line("cifar10", method, seed, 0.5 + 0.1 * (method == "crop+rq")) for seed in (0, 1) for method in
+                ("crop", "crop+rq")]  # fmt: skip
+    whole = summed(tmp_path, lines() + partners)
+    assert whole is not None
+    assert whole.pairs == [("rq", "emix"), ("rq", "none")]
+    assert whole.further == [
+        ("rq", "raw"), ("rq", "crop+rq"), ("rq", "crop"), ("emix", "none"), ("crop+rq", "crop"),
+    ]  # fmt: skip
+    assert whole.tasks[0].gaps["crop+rq", "crop"].mean == pytest.approx(0.1)
+    assert ("rq", "crop") not in whole.tasks[1].gaps
+    page = write(tmp_path, tmp_path / "report.html")
+    assert '<td><b class="decided">+10.0</b><small>+10.0 to +10.0</small></td>' in page.read_text()
+    assert "| cifar10 | +30.0 (+5.2 to +54.8) |" in page.with_suffix(".md").read_text().replace("*", "")
+
+
+def test_a_method_without_any_figure_leaves_a_domain_its_mean(tmp_path: Path) -> None:
+    other = [line("genomics", "shed", seed, 0.4, domain="sensor") for seed in (0, 1)]
+    whole = summed(tmp_path, lines() + other)
+    assert whole is not None
+    images, sensor = whole.domains
+    assert (images.tasks, sorted(images.means)) == (2, ["emix", "none", "raw", "rq"])
+    assert (sensor.tasks, sensor.means) == (1, {"shed": pytest.approx(0.4)})
+    html = write(tmp_path, tmp_path / "report.html").read_text()
+    assert "mean of images" in html
+    assert "mean of sensor" not in html  # its one task says it

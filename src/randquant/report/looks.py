@@ -78,7 +78,8 @@ def looks(methods: list[str], domain: str = "") -> dict[str, Look]:
             found[method] = _LOOKS[method]
         else:
             light, dark = _SPARE[sum(other not in _LOOKS for other in found) % len(_SPARE)]
-            name = " + ".join(_SHORT.get(part, part) for part in method.split("+"))
+            base, twice, steps = method.partition("@")
+            name = " + ".join(_SHORT.get(part, part) for part in base.split("+")) + twice + steps
             found[method] = Look(name, name, light, dark, "-", "P")
     return found
 

@@ -55,6 +55,8 @@ def _command(suite: str, tables: Sequence[Table], trained: Sequence[TrainedRun],
     if suite not in ("quickstart", "mini", "dabs"):
         return ""
     steps = {flattened(run.config).get("settings.steps", flattened(run.config).get("steps")) for run in trained}
+    steps = steps or {line["steps"] for line in scores if "steps" in line and "@" not in line["method"]}
+    precision = {line["precision"] for line in scores if "precision" in line}
     first = min((run.seed for run in trained), default=0)
     program = "randquant quickstart"
     if suite != "quickstart":
@@ -71,6 +73,7 @@ def _command(suite: str, tables: Sequence[Table], trained: Sequence[TrainedRun],
         words.append(f"--steps {steps.pop()}")
     if suite != "quickstart":
         words += _switches(trained, scores)
+        words += [f"--precision {one}" for one in precision if len(precision) == 1 and one != BenchSettings.precision]
     return " ".join(words)
 
 

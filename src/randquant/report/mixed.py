@@ -13,11 +13,12 @@ from randquant.report.findings import listed
 from randquant.report.looks import PLAIN, Look
 from randquant.report.results import Line
 from randquant.report.runs import TrainedRun, flattened
-from randquant.report.summary import DIFFERENCES
+from randquant.report.summary import comparisons
 from randquant.settings import WITHOUT_EFFECT
 
 # Settings that name the run, that change no number but by rounding, or that are a path for each seed.
 _APART = {"data", "method", "seed", "device", "compile", "start", *WITHOUT_EFFECT}
+_COMPARED = "Methods that are compared"
 _OWN = "own "  # begins the name of a setting that each method has its own value of
 
 Told = dict[tuple[str, str], dict[str, dict[int, str]]]  # by method and data: by setting and seed
@@ -37,11 +38,10 @@ def mixed(trained: Sequence[TrainedRun], scores: Sequence[Line], seen: Mapping[s
         for (method, data), settings in told.items():
             for text in _over_seeds(settings):
                 found[text][data][seen[method].title] = None
-        for pair in DIFFERENCES:
-            for data in [data for method, data in told if method == pair[0] and (pair[1], data) in told]:
-                titles = [seen[method].title for method in pair]
-                for text in _between([told[method, data] for method in pair], titles):
-                    found[text][data][" against ".join(titles)] = None
+        for data in dict.fromkeys(data for _, data in told):
+            here = {method: settings for (method, own), settings in told.items() if own == data}
+            for text in _between(here, seen):
+                found[text][data][_COMPARED] = None
     return tuple(f"{_places(places)}: {text}." for text, places in found.items())
 
 
@@ -93,12 +93,19 @@ def _over_seeds(settings: Mapping[str, Mapping[int, str]]) -> Iterator[str]:
             yield f"{name.removeprefix(_OWN)} {told}"
 
 
-def _between(both: Sequence[Mapping[str, Mapping[int, str]]], titles: Sequence[str]) -> Iterator[str]:
-    """ "steps 600 of RQ, 300 of e-Mix", for each setting that two methods should share and do not."""
-    for name in both[0]:
-        values = [sorted(set(settings.get(name, {}).values())) for settings in both]
-        if not name.startswith(_OWN) and all(len(some) == 1 for some in values) and values[0] != values[1]:
-            yield f"{name} " + ", ".join(f"{value} of {title}" for (value,), title in zip(values, titles, strict=True))
+def _between(told: Mapping[str, Mapping[str, Mapping[int, str]]], seen: Mapping[str, Look]) -> Iterator[str]:
+    """ "steps 600 of RQ, 300 of e-Mix and ShED", for each setting that methods which are compared do not share."""
+    for name in dict.fromkeys(name for settings in told.values() for name in settings if not name.startswith(_OWN)):
+        values = {method: set(settings[name].values()) for method, settings in told.items() if name in settings}
+        sole = {method: next(iter(some)) for method, some in values.items() if len(some) == 1}
+        apart = [pair for pair in comparisons(sole) if sole[pair[0]] != sole[pair[1]]]
+        if name == "steps":  # those of mae@2x are meant to be others
+            apart = [(one, other) for one, other in apart if one.partition("@")[2] == other.partition("@")[2]]
+        titles: dict[str, list[str]] = {}
+        for method in dict.fromkeys(method for pair in apart for method in pair):
+            titles.setdefault(sole[method], []).append(seen[method].title)
+        if titles:
+            yield f"{name} " + ", ".join(f"{value} of {listed(some)}" for value, some in titles.items())
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -1,9 +1,12 @@
-"""The tables of a suite in, one table of all its tasks out: means, published figures, paired differences, averages."""
+"""The tables of a suite in, one table of all its tasks out: means, published figures, paired differences, averages.
+
+Where a suite was probed by nearest neighbours too, its table has one of the same kind for them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import get_args
 
@@ -11,11 +14,12 @@ from randquant.data.dabs.published import published
 from randquant.report.looks import Look, looks, ordered
 from randquant.report.paired import Gap, paired
 from randquant.report.results import Line, Results
-from randquant.report.table import Table, Value
+from randquant.report.table import HEADS, Table, Value
 from randquant.settings import Suite
 
 DIFFERENCES = (("rq", "emix"), ("rq", "none"))  # what the paper claims to be ahead of what
-_HEADS = ("linear", "finetune", "knn")  # the first that a task has is its figure
+_OWN = ("linear", "finetune", "knn")  # the first of these heads that a task has is its figure
+_NEIGHBOURS = ("knn",)
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class TaskRow:
     """A task's figures with all labels.
 
     Args:
+        head: what was trained on top; "" where nothing was measured.
         metric: what they are, such as "accuracy".
         samples: in the test part.
         chance: what is reached by knowing nothing but the commonest answer.
@@ -36,6 +41,7 @@ class TaskRow:
 
     domain: str
     task: str
+    head: str
     metric: str
     samples: int | None
     chance: float | None
@@ -60,7 +66,11 @@ class TaskRow:
 
 @dataclass(frozen=True)
 class DomainRow:
-    """The mean over a domain's tasks, by method, of those tasks that all methods have; real data only."""
+    """The mean over those tasks of a domain that all its methods have, by method; real data only.
+
+    Args:
+        means: of the methods that have a figure on any of the domain's real tasks.
+    """
 
     domain: str
     tasks: int
@@ -69,17 +79,34 @@ class DomainRow:
 
 @dataclass(frozen=True)
 class Summary:
-    """All tasks of a suite."""
+    """All tasks of a suite.
+
+    Args:
+        neighbours: the same by nearest neighbours, where these are not the figures themselves.
+    """
 
     suite: str
     methods: Mapping[str, Look]
     tasks: tuple[TaskRow, ...]
     domains: tuple[DomainRow, ...]
+    neighbours: Summary | None = None
+
+    @property
+    def by(self) -> str:
+        """What was trained on top: "linear probe", "linear probe or fine-tuned"."""
+        return " or ".join(dict.fromkeys(HEADS.get(row.head, row.head).lower() for row in self.tasks if row.head))
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        """The pairs of methods that are compared, of those that are here."""
+        """The pairs of methods that the paper compares, of those that are here."""
         return [pair for pair in DIFFERENCES if set(pair) <= set(self.methods)]
+
+    @property
+    def further(self) -> list[tuple[str, str]]:
+        """The other pairs that any task has."""
+        return [
+            pair for pair in comparisons(self.methods)[len(self.pairs) :] if any(pair in row.gaps for row in self.tasks)
+        ]
 
     @property
     def headline(self) -> str:
@@ -117,6 +144,14 @@ class Summary:
         return any(row.published for row in self.tasks)
 
 
+def comparisons(methods: Iterable[str]) -> list[tuple[str, str]]:
+    """The pairs that are compared: the paper's, RQ with every other method, and a partner with and without RQ."""
+    here = list(methods)
+    pairs = [*DIFFERENCES, *(("rq", method) for method in here), ("emix", "none")]
+    pairs += [(method, method.removesuffix("+rq")) for method in here if method.endswith("+rq")]
+    return [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and set(pair) <= set(here)]
+
+
 def _sureness(gap: Gap) -> str:
     """What a gap's interval says of it."""
     if gap.interval is None:
@@ -142,14 +177,25 @@ def summaries(tables: Sequence[Table], results: Results) -> tuple[Summary, ...]:
 
 
 def _summary(suite: str, tables: Sequence[Table], lines: Sequence[Line]) -> Summary:
+    whole = _by_heads(_OWN, suite, tables, lines)
+    near = [table for table in tables if ("knn", "all") in table.columns]
+    if not near or all(row.head == "knn" for row in whole.tasks):
+        return whole
+    return replace(whole, neighbours=_by_heads(_NEIGHBOURS, suite, near, lines))
+
+
+def _by_heads(heads: Sequence[str], suite: str, tables: Sequence[Table], lines: Sequence[Line]) -> Summary:
+    """The figures of the first of these heads that each task has."""
     methods = ordered({row.method for table in tables for row in table.rows})
-    rows = tuple(_task(table, methods, [line for line in lines if line["task"] == table.task]) for table in tables)
+    rows = tuple(
+        _task(heads, table, methods, [line for line in lines if line["task"] == table.task]) for table in tables
+    )
     return Summary(suite, looks(methods), rows, tuple(_domains(rows, methods)))
 
 
-def _task(table: Table, methods: Sequence[str], lines: Sequence[Line]) -> TaskRow:
+def _task(heads: Sequence[str], table: Table, methods: Sequence[str], lines: Sequence[Line]) -> TaskRow:
     place = next(
-        (i for head in _HEADS for i, one in enumerate(table.columns) if (one.head, one.labels) == (head, "all")), None
+        (i for head in heads for i, one in enumerate(table.columns) if (one.head, one.labels) == (head, "all")), None
     )
     cells = {row.method: None if place is None else row.cells[place] for row in table.rows}
     head = "" if place is None else table.columns[place].head
@@ -164,18 +210,19 @@ def _task(table: Table, methods: Sequence[str], lines: Sequence[Line]) -> TaskRo
     return TaskRow(
         domain=table.domain,
         task=table.task,
+        head=head,
         metric=metric,
         samples=table.samples,
         chance=chance,
         within=1.96 * (chance * (1 - chance) / table.samples) ** 0.5 if share else None,  # type: ignore[operator]
         cells={method: cells.get(method) for method in methods},
-        published=_published(table.suite, table.task),
+        published={} if heads is _NEIGHBOURS else _published(table.suite, table.task),
         synthetic=bool(told.get("synthetic")),
         comparable={method: all(line.get("comparable") for line in some) for method, some in whole.items() if some},
         gaps={
             pair: gap
-            for pair in DIFFERENCES
-            if set(pair) <= set(whole) and (gap := paired(*(whole[method] for method in pair))) is not None
+            for pair in comparisons(methods)
+            if (gap := paired(*(whole[method] for method in pair))) is not None
         },
     )
 
@@ -190,12 +237,10 @@ def _published(suite: str, task: str) -> dict[str, float]:
 def _domains(rows: Sequence[TaskRow], methods: Sequence[str]) -> list[DomainRow]:
     found = []
     for domain in dict.fromkeys(row.domain for row in rows):
-        whole = [
-            row
-            for row in rows
-            if row.domain == domain and not row.synthetic and all(row.cells[method] for method in methods)
-        ]
-        if whole:
-            means = {m: fmean(cell.mean for row in whole if (cell := row.cells[m])) for m in methods}
+        real = [row for row in rows if row.domain == domain and not row.synthetic]
+        own = [method for method in methods if any(row.cells[method] for row in real)]
+        whole = [row for row in real if all(row.cells[method] for method in own)]
+        if own and whole:
+            means = {m: fmean(cell.mean for row in whole if (cell := row.cells[m])) for m in own}
             found.append(DomainRow(domain, len(whole), means))
     return found
