@@ -1,4 +1,4 @@
-"""report: means and differences that mix settings are told, from lines and from runs; committed results mix none."""
+"""report: means and differences that mix settings are told, from lines and from runs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from browser import in_browser, needs_browser
-from randquant.report import read, write
+from randquant.report import write
 
-RESULTS = Path(__file__).parents[1] / "docs" / "results"
 TOLD = "Means and differences here mix settings."
 
 
@@ -86,13 +85,6 @@ def test_runs_without_a_score_and_broken_ones_say_nothing(tmp_path: Path) -> Non
     run(tmp_path, "rq", 2)
     (tmp_path / "runs" / "watch-rq-seed2" / "config.json").write_text('{"settings": 3}')
     assert told(tmp_path, [line("rq", 0), line("rq", 2)]) == ""
-
-
-@pytest.mark.parametrize("name", ["mini", "quickstart", "evidence-views", "evidence-supervised"])
-def test_committed_results_mix_nothing(name: str, tmp_path: Path) -> None:
-    lines = [json.loads(row) for row in (RESULTS / f"{name}.jsonl").read_text().splitlines()]
-    assert told(tmp_path, lines) == ""
-    assert len(read(tmp_path / "results.jsonl").scores) == len(lines)
 
 
 @needs_browser

@@ -66,8 +66,13 @@ def _fetched(found: Origin) -> dict[str, Tensor]:
         )
         return dict(weights)
     timm: Any = library("timm", "vision", "backbone")
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # each of a dozen attempts is a line otherwise
-    filled: nn.Module = timm.create_model(found.model, **{**found.options, "pretrained": True})
+    told = logging.getLogger("huggingface_hub")
+    level = told.level
+    told.setLevel(logging.ERROR)  # each of a dozen attempts is a line otherwise
+    try:
+        filled: nn.Module = timm.create_model(found.model, **{**found.options, "pretrained": True})
+    finally:
+        told.setLevel(level)
     return filled.state_dict()
 
 

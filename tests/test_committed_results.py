@@ -1,0 +1,45 @@
+"""docs/results: committed lines are whole and mix no settings, and the page beside them is what they say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from randquant.bench.explored import best, read_trials
+from randquant.report import read, write
+from randquant.report.looks import PLAIN
+
+RESULTS = Path(__file__).parents[1] / "docs" / "results"
+TOLD = "Means and differences here mix settings."
+
+
+@pytest.mark.parametrize("name", ["mini", "quickstart", "evidence-views", "evidence-supervised"])
+def test_nothing_is_damaged_or_mixed(name: str, tmp_path: Path) -> None:
+    text = (RESULTS / f"{name}.jsonl").read_text()
+    (tmp_path / "results.jsonl").write_text(text)
+    page = write(tmp_path, tmp_path / "report.html")
+    assert TOLD not in page.with_suffix(".md").read_text()
+    assert len(read(tmp_path / "results.jsonl").scores) == len(text.splitlines())
+
+
+def test_the_mini_page_is_the_report_of_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "results.jsonl").write_text((RESULTS / "mini.jsonl").read_text())
+    made = write(tmp_path, tmp_path / "report.html").with_suffix(".md").read_text()
+    comment, _, page = (RESULTS / "mini.md").read_text().partition("-->\n\n")
+    assert comment.startswith("<!-- ")
+    assert page == made
+
+
+def test_every_confirmed_configuration_was_the_best_of_eight_trials() -> None:
+    trials = read_trials(RESULTS / "mini-exploration.jsonl")
+    lines = [json.loads(row) for row in (RESULTS / "mini.jsonl").read_text().splitlines()]
+    chosen = [line for line in lines if line["method"] not in PLAIN]
+    assert chosen
+    for line in chosen:
+        found = best(trials, line["task"], line["method"].removesuffix("@2x"))
+        assert found is not None
+        assert found.tried == 8
+        assert line["configuration"] == found.configuration.to_dict()
+        assert line["seed"] not in {one["seed"] for one in trials}
