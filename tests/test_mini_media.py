@@ -141,9 +141,13 @@ def test_captions_fit_as_often_as_not(tmp_path: Path, monkeypatch: pytest.Monkey
         assert torch.equal(pixels[::2], pixels[1::2])
         right, wrong = captions[::2], captions[1::2]
         assert not bool((right == wrong).all(dim=1).any())
-        assert sorted(right.tolist()) == sorted(wrong.tolist())
-    first = dataset.parts["train"].take(torch.tensor([2])).inputs[0]  # the second drawing, on white
-    assert bool((first == 1).all())
+        assert torch.equal(right.view(-1, 2, 12), wrong.view(-1, 2, 12).flip(1))  # a caption keeps to its group
+        assert batch.groups is not None
+        assert torch.equal(batch.groups, batch.groups[::4].repeat_interleave(4))
+        assert len(batch.groups.unique()) == len(samples.ids) // 4
+    train = dataset.parts["train"]
+    (second,) = torch.nonzero(train.ids == 2)  # the second drawing, on white
+    assert bool((train.take(second).inputs[0] == 1).all())
 
 
 def test_variants_of_a_drawing_are_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,10 +1,11 @@
 """Google's drawings of emoji and their English names in; pictures with a caption that does or does not fit out.
 
-The task is to tell whether a caption is the picture's. Each drawing stands here twice: with its own name, and with
-that of another drawing of the same part, drawn by key; each name is given as often rightly as wrongly, so that neither
-the picture nor the caption alone tells anything. Drawings are emoji without variants of skin, on white. An emoji is a
-group; every fifth is for testing, in the order of the file. Emoji of a family, such as a man and a woman who do the
-same, may stand in both parts. The symbols are learnt from the names of the training part.
+The task is to tell whether a caption is the picture's. Two emoji, drawn by key, make four samples: both drawings with
+their own name and both with the other's, so that neither the picture nor the caption alone tells anything. The two are
+one group: were a caption's right picture on one side of a cut and its wrong one on the other, whoever knows the caption
+would be told the opposite. Drawings are emoji without variants of skin, on white. Every fifth emoji is for testing, in
+the order of the file; of an odd number one is left over. Emoji of a family, such as a man and a woman who do the same,
+may stand in both parts. The symbols are learnt from the names of the training part.
 
 Source: packages emoji-datasource-google (drawings of Noto Emoji) and emojibase-data (names of Unicode's CLDR).
 """
@@ -79,12 +80,12 @@ def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
     captions = symbols(learner, [one.name for one in drawn], _LENGTH).int()
     parts = {}
     for part, chosen in (("train", ~testing), ("test", testing)):
-        own = groups[chosen]
-        shown = torch.stack([own, _others(own)], dim=1).flatten()  # whose caption is shown
-        own = own.repeat_interleave(2)
+        couples = _couples(groups[chosen])
+        own, shown = couples[:, [0, 0, 1, 1]].flatten(), couples[:, [0, 1, 1, 0]].flatten()  # whose drawing, whose name
         paths = [drawn[number].path for number in own.tolist()]
         fits = (shown == own).float()
-        parts[part] = Items(2 * own + (1 - fits).long(), Captioned(paths, captions[shown].numpy()), fits, own)
+        couple = couples.amin(dim=1).repeat_interleave(4)
+        parts[part] = Items(2 * own + (1 - fits).long(), Captioned(paths, captions[shown].numpy()), fits, couple)
     return entry.dataset(SPEC, parts, ("fits",), words_of(learner))
 
 
@@ -119,12 +120,10 @@ def _plain(code: str) -> str:
     return code.replace("-FE0F", "")
 
 
-def _others(numbers: Tensor) -> Tensor:
-    """For each of the numbers another one; each is another's once: the next one in an order drawn by key."""
+def _couples(numbers: Tensor) -> Tensor:
+    """Two and two of so many numbers, in an order drawn by key: int64 [N // 2, 2]."""
     order = Draws(seed=0, epoch=0, ids=numbers).permutation("captions")
-    others = torch.empty_like(numbers)
-    others[order] = numbers[order.roll(-1)]
-    return others
+    return numbers[order[: len(order) // 2 * 2]].view(-1, 2)
 
 
 LAYOUT = f"{_LIST}, {_NAMES} and {_DRAWINGS}/*.png"
