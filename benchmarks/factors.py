@@ -6,6 +6,7 @@ Total effects: Sobol', "Global sensitivity indices for nonlinear mathematical mo
 
 from __future__ import annotations
 
+import dataclasses
 import statistics
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from page import machine
 from table import markdown
 from torch import Tensor, nn
+from words import words
 
 from randquant import process
 from randquant.bench.configurations import Configuration
@@ -77,7 +79,7 @@ class Options:
     """Of each training."""
     rows: int = 512
     """Samples, each of which is made once more for every factor."""
-    methods: tuple[str, ...] = ("raw", "none", "emix", "rq")
+    methods: tuple[str, ...] = ("raw", "none", "emix", "rq", "crop+rq")
     """Columns."""
     tasks: tuple[str, ...] = ("xray_shapes", "emoji")
     """Tables."""
@@ -100,10 +102,12 @@ def main(options: Options) -> None:
     torch.set_num_threads(options.threads)
     process.keep_memory()
     if options.quick:
-        options = Options(options.markdown, True, options.threads, 2, 2, 32, options.methods, ("xray_shapes",))
+        options = dataclasses.replace(
+            options, seeds=2, steps=2, rows=32, methods=("raw", "none", "rq"), tasks=("xray_shapes",)
+        )
     tables = [f"## {DATASETS[task].title}\n\n{table(task, options)}" for task in options.tasks]
     text = _PAGE.format(
-        command=f"python benchmarks/factors.py {'--quick' if options.quick else _SAVED}",
+        command=f"python benchmarks/factors.py {words(options, _SAVED)}",
         machine=machine(options.threads),
         tables="\n\n".join(tables),
         seeds=options.seeds,
@@ -133,7 +137,8 @@ def effects_of(method: str, dataset: Dataset, varied: Varied, options: Options) 
     for seed in range(options.seeds):
         encoder = encoder_of(method, dataset, seed, options)
         found.append(effects(lambda samples, encoder=encoder: extract(encoder, samples), varied))
-        sys.stderr.write(f"{dataset.name}, {method}, seed {seed}: {found[-1]}\n")
+        shares = ", ".join(f"{factor} {100 * share:.1f}" for factor, share in found[-1].items())
+        sys.stderr.write(f"{dataset.name}, {method}, seed {seed}: {shares}\n")
     return found
 
 

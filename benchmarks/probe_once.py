@@ -20,6 +20,7 @@ from paired import Ratio, ratio_of
 from scipy.stats import t as student
 from table import markdown
 from torch import nn
+from words import words
 
 from randquant import process
 from randquant.data import Batch, Dataset, open_data
@@ -241,18 +242,6 @@ def met(some: list[Ways]) -> bool:
     return speedup(some).value >= _BAR and abs(gap) <= half
 
 
-def said(options: Options) -> str:
-    """The words after the program's name."""
-    if options.quick:
-        return "--quick"
-    words = [_SAVED]
-    for field in dataclasses.fields(options):
-        value = getattr(options, field.name)
-        if field.name not in ("markdown", "quick") and value != field.default:
-            words.append(f"--{field.name} {' '.join(value) if isinstance(value, tuple) else value}")
-    return " ".join(words)
-
-
 def mean(some: tuple[Way, ...]) -> str:
     """Their accuracy, times 100."""
     return f"{100 * statistics.fmean(way.accuracy for way in some):.1f}"
@@ -288,7 +277,7 @@ def page(measured: dict[str, list[Ways]], size: Size, options: Options) -> str:
             ]
         )
     return _PAGE.format(
-        command=f"python benchmarks/probe_once.py {said(options)}",
+        command=f"python benchmarks/probe_once.py {words(options, _SAVED)}",
         machine=machine(options.threads),
         table=markdown([header, *body]),
         depth=size.depth,

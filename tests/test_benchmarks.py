@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 sys.path.append(str(Path(__file__).parents[1] / "benchmarks"))
@@ -20,6 +22,7 @@ import batches
 import clock
 import contestants
 import correctness
+import factors
 import oracle
 import paired
 import processes
@@ -29,6 +32,7 @@ from results import Case, Results
 from table import speed_table
 
 from hidden import everything
+from randquant.data import Batch, open_data
 from randquant.quantize import reference
 from randquant.quantize.cpu import backend as cpu_backend
 from randquant.quantize.draw import Fractions
@@ -68,6 +72,7 @@ def test_a_quick_run_prints_the_page_it_writes(tmp_path: Path) -> None:
     [
         ("images.py", ["lightly's time / randquant's", "RQ's share", "own / crop + RQ", "in workers / on the device"]),
         ("training.py", ["RQ's share", "the loop / a bare loop", "lightly's time / randquant's", "page faults"]),
+        ("factors.py", ["| raw", "| rq", "| gain", "| dark rim"]),
         ("own_data.py", ["reading the .npy", "reading the .csv", "to the first step", "throughput", "--help"]),
     ],
 )
@@ -88,6 +93,31 @@ def test_a_bar_of_training_can_be_missed() -> None:
     assert rows.verdict(rows.Row("", "", "at most 1", False), judged=True) == "**missed**"
     assert rows.verdict(rows.Row("", "", "at most 1", True), judged=True) == "met"
     assert rows.verdict(rows.Row("", "", "at most 1", False), judged=False) == ""
+
+
+def test_the_effect_of_a_factor_by_hand() -> None:
+    one, other, fresh = (torch.randn(20_000, 1, generator=torch.Generator().manual_seed(seed)) for seed in range(3))
+    ids = torch.arange(len(one))
+    varied = factors.Varied(
+        Batch(ids, (one, other)), {"one": Batch(ids, (fresh, other)), "other": Batch(ids, (one, fresh))}
+    )
+
+    def features(samples: Batch) -> NDArray[np.float32]:
+        first, second = samples.inputs
+        return torch.cat([3 * first, second, torch.full_like(first, 1e3)], dim=1).numpy()  # of nearly one length
+
+    found = factors.effects(features, varied)  # variances of 9 and 1
+    assert found == {"one": pytest.approx(0.9, abs=0.02), "other": pytest.approx(0.1, abs=0.02)}
+
+
+def test_one_thing_alone_of_a_made_up_picture_is_drawn_anew() -> None:
+    found = factors.varied_shapes(open_data("xray_shapes"), 16)
+    (first,), (rim,), (noise,) = (one.inputs for one in (found.samples, found.anew["dark rim"], found.anew["noise"]))
+    changed = (rim - first).abs().amax(dim=(1, 3))  # by row
+    assert (changed[:, :10] > 0.01).any()
+    assert changed[:, 20:].max() < 1e-3  # a rim is at the top
+    assert 0.01 < (noise - first).abs().max() < 0.1
+    assert set(found.samples.ids.tolist()).isdisjoint(range(5000))
 
 
 def test_a_folder_that_is_not_there_is_said_at_once(tmp_path: Path) -> None:
