@@ -187,6 +187,11 @@ def test_neighbours_have_a_table_of_their_own(tmp_path: Path) -> None:
     assert whole.neighbours.domains[0].means["rq"] == pytest.approx(0.225)
     page = write(tmp_path, tmp_path / "report.html")
     assert "<h3>By nearest neighbours</h3>" in page.read_text()
+    assert whole.told == (
+        "By linear probe, RQ is ahead of e-Mix on 2 of 2 tasks, on 1 beyond its interval; RQ is ahead of the random "
+        "encoder on 2 of 2 tasks, on 2 beyond its interval. By nearest neighbours, RQ is ahead of e-Mix on 2 of 2 "
+        "tasks, on 1 beyond its interval; RQ is ahead of the random encoder on 2 of 2 tasks, on 2 beyond its interval"
+    )
     assert "By nearest neighbours:" in page.with_suffix(".md").read_text()
     alone = summed(tmp_path, near)
     assert alone is not None

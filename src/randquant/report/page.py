@@ -96,8 +96,8 @@ class Report:
     def lede(self) -> str:
         """The sentences with the numbers behind them."""
         if len(self.summaries) == 1:
-            return self.summaries[0].lede
-        return ". ".join(f"On {one.suite}, {one.lede}" for one in self.summaries if one.lede)
+            return self.summaries[0].told
+        return ". ".join(f"{one.suite}: {one.told}" for one in self.summaries if one.told)
 
 
 def collect(folder: Path, results: Results) -> Report:

@@ -132,6 +132,12 @@ class Summary:
         return "; ".join(told)
 
     @property
+    def told(self) -> str:
+        """The lede, and that of the neighbours after it."""
+        near = self.neighbours.lede if self.neighbours else ""
+        return f"By {self.by}, {self.lede}. By nearest neighbours, {near}" if near else self.lede
+
+    @property
     def without_mean(self) -> tuple[str, ...]:
         """The domains that have tasks and no mean."""
         averaged = {row.domain for row in self.domains}
