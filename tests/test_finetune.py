@@ -26,7 +26,8 @@ from randquant.finetune.loop import Classifier, fit, judge
 from randquant.finetune.outcome import METRIC
 from randquant.finetune.words import sentence
 from randquant.pretrain import pretrain, train
-from randquant.probe.score import PENALTIES, cut, draw_few, logistic, standardise
+from randquant.probe.cut import cut
+from randquant.probe.score import PENALTIES, draw_few, logistic, standardise
 from randquant.report import write
 from randquant.report.looks import looks as looks_of
 from randquant.report.results import read

@@ -18,7 +18,8 @@ from randquant.data import Batch, Dataset, open_data
 from randquant.errors import UserError
 from randquant.pretrain import train
 from randquant.probe import extract, neighbours, probe, raw, score, score_task
-from randquant.probe.score import PENALTIES, choose_penalty, cut, draw_few, logistic, standardise
+from randquant.probe.cut import cut, cut_values
+from randquant.probe.score import PENALTIES, choose_penalty, draw_few, logistic, standardise
 from randquant.settings import PretrainSettings, ProbeSettings
 from randquant.spec import Spec, Table, Target
 from samples import SMALL
@@ -77,6 +78,31 @@ def test_validation_part_is_a_fifth_of_every_class_and_is_never_drawn() -> None:
         assert np.bincount(LABELS[chosen]).tolist() == [5] * CLASSES
         assert len(set(chosen)) == len(chosen)
         assert set(chosen) <= set(pool)
+
+
+def test_groups_stand_on_one_side_of_the_cut_and_classes_stay_in_the_pool() -> None:
+    groups = np.arange(len(LABELS)) // 2 % 40  # of several classes each
+    for seed in range(5):
+        for pool, held_out in (cut(LABELS, seed, groups), cut_values(len(LABELS), seed, groups)):
+            assert sorted([*pool, *held_out]) == list(range(len(LABELS)))
+            assert set(groups[pool]).isdisjoint(groups[held_out])
+            assert len(LABELS) / 5 <= len(held_out) < len(LABELS) / 4
+        assert set(LABELS[cut(LABELS, seed, groups)[0]]) == set(LABELS)
+    assert any(set(cut(LABELS, 0, groups)[1]) != set(cut(LABELS, seed, groups)[1]) for seed in range(1, 5))
+    alone = np.where(LABELS == 0, 99, groups)  # one group shows all of a class
+    for seed in range(5):
+        assert 99 not in alone[cut(LABELS, seed, alone)[1]]
+
+
+def test_where_no_group_can_be_held_out_samples_are() -> None:
+    for groups in (None, np.zeros(len(LABELS), dtype=int), LABELS, np.arange(len(LABELS))[::-1]):
+        for found, expected in zip(cut(LABELS, 3, groups), cut(LABELS, 3), strict=True):
+            assert found.tolist() == expected.tolist()
+    for groups in (None, np.zeros(50, dtype=int), np.arange(50)):
+        for found, expected in zip(cut_values(50, 3, groups), cut_values(50, 3), strict=True):
+            assert found.tolist() == expected.tolist()
+    nine_tenths = (np.arange(50) < 5).astype(int)
+    assert all(nine_tenths[cut_values(50, seed, nine_tenths)[1]].all() for seed in range(4))
 
 
 def test_draws_hang_on_labels_seed_count_and_draw_alone() -> None:

@@ -31,7 +31,9 @@ from randquant.methods import PARTNERS, Chain
 from randquant.pretrain.feed import check_finite
 from randquant.pretrain.processes import under_torchrun
 from randquant.probe import Score, labels_of, raw
-from randquant.probe.score import PENALTIES, Features, Labels, choose_penalty, logistic, standardise
+from randquant.probe.cut import Labels
+from randquant.probe.features import groups_of
+from randquant.probe.score import PENALTIES, Features, choose_penalty, logistic, standardise
 from randquant.probe.task import show
 from randquant.probe.unseen import split_path
 from randquant.quantize.draw import torch_seed
@@ -79,7 +81,7 @@ def finetune(
     scores: dict[str, list[Score]] = {RAW: [], SCRATCH: [], method: []}
     seconds = dict.fromkeys(scores, 0.0)
     console = Console(stderr=True, quiet=settings.quiet, highlight=False, soft_wrap=True)
-    for some in labelled(labels, settings.seed, settings.draws):
+    for some in labelled(labels, settings.seed, settings.draws, groups_of(train)):
         words = 0 if some.name == "all" else int(some.name), some.draw
         told = []
         for row in scores:

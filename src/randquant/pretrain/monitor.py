@@ -14,7 +14,9 @@ from randquant.data import Batch, Dataset
 from randquant.encoder import Encoder
 from randquant.errors import UserError
 from randquant.probe import extract, labels_of
-from randquant.probe.score import VALIDATION, accuracies, cut
+from randquant.probe.cut import VALIDATION, cut
+from randquant.probe.features import groups_of
+from randquant.probe.score import accuracies
 from randquant.quantize.draw import Draws
 from randquant.spec import Spec
 
@@ -54,7 +56,7 @@ def monitor(encoder: Encoder, dataset: Dataset, seed: int) -> dict[str, Any]:
     features, labels = extract(encoder, samples), labels_of(samples)
     if bad := int((~np.isfinite(features).all(axis=1)).sum()):
         return {"monitor": dataset.name, "not_finite": bad}
-    taught, tried = cut(labels, seed)
+    taught, tried = cut(labels, seed, groups_of(samples))
     voted, read = accuracies(features[taught], labels[taught], features[tried], labels[tried])
     return {"monitor": dataset.name, "knn_accuracy": voted, "linear_accuracy": read}
 

@@ -8,7 +8,8 @@ from itertools import product
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from randquant.probe.score import FEW, Features, Labels, Score, cut, draw_few
+from randquant.probe.cut import Groups, Labels, cut
+from randquant.probe.score import FEW, Features, Score, draw_few
 
 COLUMNS = 1024  # of plain features, above which trees would take minutes
 
@@ -22,6 +23,7 @@ def boosted(
     seed: int,
     draws: int,
     few: Sequence[int] = FEW,
+    groups: Groups | None = None,
 ) -> list[Score]:
     """Scores of boosted trees with the same few labels that the other heads of `score` are given, and with all.
 
@@ -30,8 +32,9 @@ def boosted(
         labels, test_labels: whole numbers [N].
         seed, draws: as in `score`.
         few: numbers of labels a class.
+        groups: of the training samples, [N].
     """
-    pool, _ = cut(labels, seed)
+    pool, _ = cut(labels, seed, groups)
     scores = []
     for count, draw in [*product(few, range(draws)), (None, 0)]:
         chosen = np.arange(len(labels))

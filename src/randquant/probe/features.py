@@ -78,6 +78,11 @@ def labels_of(samples: Samples) -> NDArray[np.int64]:
     return samples.target.numpy().astype(np.int64)
 
 
+def groups_of(samples: Samples) -> NDArray[np.int64] | None:
+    """The group of every sample, [N]; None where each is one of its own."""
+    return None if samples.groups is None else samples.groups.numpy()
+
+
 def targets_of(samples: Samples, kind: TargetKind) -> Targets:
     """The target of every labelled sample, [N] or [N, size]: whole numbers, float64 where it is a number."""
     assert samples.target is not None

@@ -5,10 +5,10 @@ with all: multinomial logistic regression, trained to convergence on features st
 the training part, which needs no label; and a vote of the nearest neighbours under cosine similarity, on the features
 as they are, since standardising would weigh a pixel that is almost always blank like one in the middle of a stroke.
 
-The penalty of the regression is chosen among seven on a validation part, a fifth of every class cut from the training
-part. It is the same part for every method and every number of labels. The rows with few labels therefore use labelled
-validation samples beyond the few, for this one choice; that is equal for all methods. The row with all labels is
-trained again on the whole training part once its penalty is chosen. The test part chooses nothing.
+The penalty of the regression is chosen among seven on a validation part that is cut from the training part. It is the
+same part for every method and every number of labels. The rows with few labels therefore use labelled validation
+samples beyond the few, for this one choice; that is equal for all methods. The row with all labels is trained again on
+the whole training part once its penalty is chosen. The test part chooses nothing.
 """
 
 from __future__ import annotations
@@ -23,15 +23,13 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from randquant.errors import UserError
+from randquant.probe.cut import Groups, Labels, cut
 
 Features = NDArray[np.float32] | NDArray[np.float64]
-Labels = NDArray[np.int64]
-
 FEW = (1, 5, 20)  # labels a class
 NEIGHBOURS = 20
 PENALTIES = (10.0, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5)  # weight of the squared coefficients against the mean loss
 MIDDLE = PENALTIES[3:4]
-VALIDATION = 5  # one in so many of every class
 _ROWS = 1024  # test samples compared with the training part at a time
 
 
@@ -69,6 +67,7 @@ def score(
     few: Sequence[int] = FEW,
     draws: int = 5,
     penalties: Sequence[float] = PENALTIES,
+    groups: Groups | None = None,
 ) -> list[Score]:
     """Probe features: few labels first, all labels last, both heads each.
 
@@ -79,6 +78,7 @@ def score(
         few: numbers of labels a class. A class that has fewer (outside the validation part) gives all it has.
         draws: how many times the few labels are drawn.
         penalties: those that the linear head's is chosen among; of one there is no choice.
+        groups: of the training samples, [N]; see `cut`.
 
     Raises:
         UserError: features that are not finite, or labels with which there is nothing to learn.
@@ -86,7 +86,7 @@ def score(
     for part, features, labels in (("training", train, train_labels), ("test", test, test_labels)):
         check_features(part, features, labels)
     scaled, scaled_test = standardise(train, test)
-    pool, held_out = cut(train_labels, seed)
+    pool, held_out = cut(train_labels, seed, groups)
     validation = scaled[held_out], train_labels[held_out]
 
     scores = []
@@ -193,22 +193,6 @@ def standardise(train: Features, test: Features) -> tuple[Features, Features]:
     varies = spread > 1e-9 * np.abs(mean)
     scale = np.divide(1.0, spread, out=np.zeros_like(spread), where=varies)
     return (train - mean) * scale, (test - mean) * scale
-
-
-def cut(labels: Labels, seed: int) -> tuple[Labels, Labels]:
-    """Indices of the pool that labels are drawn from, and of the validation part, class by class."""
-    rng = np.random.default_rng(seed)
-    pool, held_out = [], []
-    for value in np.unique(labels):
-        order = rng.permutation(np.flatnonzero(labels == value))
-        held_out.append(order[: len(order) // VALIDATION])
-        pool.append(order[len(order) // VALIDATION :])
-    if not any(len(part) for part in held_out):
-        raise UserError(
-            f"labels: the largest class of the training part has {max(map(len, pool))} samples; "
-            f"at least {VALIDATION} are needed to choose the penalty on a validation part"
-        )
-    return np.sort(np.concatenate(pool)), np.sort(np.concatenate(held_out))
 
 
 def draw_few(labels: Labels, pool: Labels, count: int, rng: np.random.Generator) -> Labels:

@@ -20,7 +20,7 @@ from randquant.methods import UNTRAINED
 from randquant.probe.benchmark import score_benchmark
 from randquant.probe.blocks import blocks_of, counted
 from randquant.probe.boosted import COLUMNS, boosted
-from randquant.probe.features import RANDOM, RAW, extract, labels_of, named_encoders, targets_of
+from randquant.probe.features import RANDOM, RAW, extract, groups_of, labels_of, named_encoders, targets_of
 from randquant.probe.metrics import SCORED_BY, chance
 from randquant.probe.plain import plain
 from randquant.probe.score import PENALTIES, Score, score
@@ -125,7 +125,7 @@ def _boosted(dataset: Dataset, seed: int, draws: int) -> list[Score]:
     if features.shape[1] > COLUMNS:
         remark(f"{dataset.name}: boosted trees are left out, since {features.shape[1]:,} columns are above {COLUMNS:,}")
         return []
-    return boosted(features, labels_of(train), tested, labels_of(test), seed=seed, draws=draws)
+    return boosted(features, labels_of(train), tested, labels_of(test), seed=seed, draws=draws, groups=groups_of(train))
 
 
 def score_task(
@@ -176,11 +176,13 @@ def score_task(
             seed=seed,
             faithful=faithful,
         )
+    groups = groups_of(parts[0])
     if dataset.metric == "accuracy":
-        return score(
-            train, taught.astype(np.int64), test, asked.astype(np.int64), seed=seed, draws=draws, penalties=penalties
-        )
-    return score_values(train, taught, test, asked, metric=dataset.metric, seed=seed, penalties=penalties)
+        classes, asked_classes = taught.astype(np.int64), asked.astype(np.int64)
+        return score(train, classes, test, asked_classes, seed=seed, draws=draws, penalties=penalties, groups=groups)
+    return score_values(
+        train, taught, test, asked, metric=dataset.metric, seed=seed, penalties=penalties, groups=groups
+    )
 
 
 def result_lines(

@@ -13,11 +13,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from randquant.data import Metric
+from randquant.probe.cut import Groups, cut_values
 from randquant.probe.metrics import METRICS, Scores, Targets
 from randquant.probe.score import (
     NEIGHBOURS,
     PENALTIES,
-    VALIDATION,
     Features,
     Score,
     check_features,
@@ -37,6 +37,7 @@ def score_values(
     metric: Metric,
     seed: int = 0,
     penalties: Sequence[float] = PENALTIES,
+    groups: Groups | None = None,
 ) -> list[Score]:
     """Probe features with all labels.
 
@@ -46,6 +47,7 @@ def score_values(
         metric: what both heads are scored by, and the penalty is chosen by.
         seed: names the validation part.
         penalties: those that are chosen among; of one there is no choice, and no validation part.
+        groups: of the training samples, [N]; see `cut_values`.
 
     Raises:
         UserError: features that are not finite, or parts without samples.
@@ -54,8 +56,7 @@ def score_values(
     check_features("test", test, test_targets)
     fit = ridge if train_targets.dtype.kind == "f" and train_targets.ndim == 1 else logistic_each
     scaled, scaled_test = standardise(train, test)
-    order = np.random.default_rng(seed).permutation(len(train))
-    held_out, pool = np.split(order, [max(1, len(order) // VALIDATION)])
+    pool, held_out = cut_values(len(train), seed, groups)
     reached = [
         METRICS[metric](fit(scaled[pool], train_targets[pool], penalty)(scaled[held_out]), train_targets[held_out])
         for penalty in (penalties if len(penalties) > 1 else ())

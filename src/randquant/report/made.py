@@ -46,8 +46,8 @@ def _head(suite: str, scores: Sequence[Line]) -> str:
     if any("penalty" in line for line in scores):
         return "The linear head's penalty was not chosen: it is the same for every row."
     return (
-        "The probe's penalty comes from a fifth of the training part's labels, the same for every row and every number "
-        "of labels; the test part chose nothing in it."
+        "The probe's penalty comes from a fifth of the training part, whole groups where it has any, the same for every "
+        "row and every number of labels; the test part chose nothing in it."
     )
 
 
