@@ -156,6 +156,7 @@ def test_one_seed_has_no_interval(tmp_path: Path) -> None:
     assert whole is not None
     assert whole.lede.startswith("RQ is ahead of e-Mix on cifar10, from one seed; ")
     assert whole.tasks[0].gaps["rq", "emix"].interval is None
+    assert "| cifar10 | +10.0 (one seed) |" in write(tmp_path, tmp_path / "report.html").with_suffix(".md").read_text()
 
 
 def test_the_page_and_its_sibling_show_it(tmp_path: Path) -> None:
@@ -203,15 +204,18 @@ def test_rq_is_compared_with_every_row_and_partners_with_themselves(tmp_path: Pa
                 ("crop", "crop+rq")]  # fmt: skip
     whole = summed(tmp_path, lines() + partners)
     assert whole is not None
-    assert whole.pairs == [("rq", "emix"), ("rq", "none")]
-    assert whole.further == [
-        ("rq", "raw"), ("rq", "crop+rq"), ("rq", "crop"), ("emix", "none"), ("crop+rq", "crop"),
+    assert whole.compared == [
+        ("rq", "emix"), ("rq", "none"), ("rq", "raw"), ("rq", "crop+rq"), ("rq", "crop"), ("emix", "none"),
+        ("crop+rq", "crop"),
+    ]  # fmt: skip
+    assert [whole.terms(pair) for pair in whole.compared[3:]] == [
+        ["RQ", "(crop + RQ)"], ["RQ", "crop"], ["e-Mix", "Random encoder"], ["(crop + RQ)", "crop"],
     ]  # fmt: skip
     assert whole.tasks[0].gaps["crop+rq", "crop"].mean == pytest.approx(0.1)
     assert ("rq", "crop") not in whole.tasks[1].gaps
     page = write(tmp_path, tmp_path / "report.html")
     assert '<td><b class="decided">+10.0</b><small>+10.0 to +10.0</small></td>' in page.read_text()
-    assert "| cifar10 | +30.0 (+5.2 to +54.8) |" in page.with_suffix(".md").read_text().replace("*", "")
+    assert "| cifar10 | +10.0 (-14.8 to +34.8) | **+30.0** (+5.2 to +54.8) |" in page.with_suffix(".md").read_text()
 
 
 def test_a_method_without_any_figure_leaves_a_domain_its_mean(tmp_path: Path) -> None:
@@ -224,3 +228,42 @@ def test_a_method_without_any_figure_leaves_a_domain_its_mean(tmp_path: Path) ->
     html = write(tmp_path, tmp_path / "report.html").read_text()
     assert "mean of images" in html
     assert "mean of sensor" not in html  # its one task says it
+
+
+def test_where_rq_is_behind_is_told(tmp_path: Path) -> None:
+    swapped = {"rq": "emix", "emix": "rq"}
+    some = [one | {"method": swapped.get(one["method"], one["method"])} for one in lines()]
+    whole = summed(tmp_path, some)
+    assert whole is not None
+    assert whole.lede.startswith(
+        "RQ is ahead of e-Mix on 0 of 2 tasks, on 0 beyond its interval, and behind beyond it on 1; "
+    )
+
+
+def test_failed_cells_alone_make_no_difference_and_no_head(tmp_path: Path) -> None:
+    gone = [one | {"status": "failed: RuntimeError: broke"} for one in lines()]
+    whole = summed(tmp_path, gone)
+    assert whole is not None
+    assert (whole.by, whole.compared, whole.lede, whole.headline) == ("", [], "", "2 tasks, 4 methods")
+    page = write(tmp_path, tmp_path / "report.html")
+    assert "By :" not in page.with_suffix(".md").read_text()
+    near = [one | {"head": "knn", "metric": "knn_accuracy"} for one in lines() if one["task"] == "cifar10"]
+    whole = summed(tmp_path, near + [one for one in gone if one["task"] == "dtd"])
+    assert whole is not None
+    assert (whole.by, whole.neighbours) == ("nearest neighbours", None)
+
+
+def test_a_command_for_each_way_of_training(tmp_path: Path) -> None:
+    some = [
+        one | {"steps": 300, "precision": "32" if one["task"] == "cifar10" else "bf16", "seed": one["seed"] + 5}
+        for one in lines(suite="mini")
+    ]
+    twice = [line("dtd", "shed@2x", seed, 0.2, suite="mini", steps=600, precision="bf16") for seed in (5, 6)]
+    summed(tmp_path, some + twice)
+    markdown = write(tmp_path, tmp_path / "report.html").with_suffix(".md").read_text()
+    commands = [row.strip() for row in markdown.splitlines() if row.startswith("    randquant bench")]
+    assert commands == [
+        "randquant bench --suite mini --methods emix,rq --tasks cifar10 --seed 5 --seeds 3 --steps 300 --draws 0",
+        "randquant bench --suite mini --methods emix,rq,shed@2x --tasks dtd --seed 5 --seeds 3 --steps 300 "
+        "--precision bf16 --draws 0",
+    ]

@@ -78,8 +78,8 @@ def looks(methods: list[str], domain: str = "") -> dict[str, Look]:
             found[method] = _LOOKS[method]
         else:
             light, dark = _SPARE[sum(other not in _LOOKS for other in found) % len(_SPARE)]
-            base, twice, steps = method.partition("@")
-            name = " + ".join(_SHORT.get(part, part) for part in base.split("+")) + twice + steps
+            base, at, times = method.partition("@")
+            name = " + ".join(_SHORT.get(part, part) for part in base.split("+")) + at + times
             found[method] = Look(name, name, light, dark, "-", "P")
     return found
 

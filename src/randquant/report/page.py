@@ -97,7 +97,8 @@ class Report:
         """The sentences with the numbers behind them."""
         if len(self.summaries) == 1:
             return self.summaries[0].told
-        return ". ".join(f"{one.suite}: {one.told}" for one in self.summaries if one.told)
+        told = {one.suite: one.told for one in self.summaries if one.told}
+        return ". ".join(f"On {suite}, {text.replace('By', 'by', 1)}" for suite, text in told.items())
 
 
 def collect(folder: Path, results: Results) -> Report:

@@ -19,7 +19,6 @@ from randquant.settings import Suite
 
 DIFFERENCES = (("rq", "emix"), ("rq", "none"))  # what the paper claims to be ahead of what
 _OWN = ("linear", "finetune", "knn")  # the first of these heads that a task has is its figure
-_NEIGHBOURS = ("knn",)
 
 
 @dataclass(frozen=True)
@@ -69,11 +68,14 @@ class DomainRow:
     """The mean over those tasks of a domain that all its methods have, by method; real data only.
 
     Args:
+        tasks: how many those are.
+        real: how many tasks of real data the domain has here.
         means: of the methods that have a figure on any of the domain's real tasks.
     """
 
     domain: str
     tasks: int
+    real: int
     means: Mapping[str, float]
 
 
@@ -93,41 +95,47 @@ class Summary:
 
     @property
     def by(self) -> str:
-        """What was trained on top: "linear probe", "linear probe or fine-tuned"."""
-        return " or ".join(dict.fromkeys(HEADS.get(row.head, row.head).lower() for row in self.tasks if row.head))
+        """What was trained on top: "linear probe", "linear probe or fine-tuning"; "" where nothing was measured."""
+        nouns = HEADS | {"finetune": "fine-tuning"}
+        return " or ".join(dict.fromkeys(nouns.get(row.head, row.head).lower() for row in self.tasks if row.head))
 
     @property
-    def pairs(self) -> list[tuple[str, str]]:
-        """The pairs of methods that the paper compares, of those that are here."""
-        return [pair for pair in DIFFERENCES if set(pair) <= set(self.methods)]
+    def heads(self) -> tuple[Summary, ...]:
+        """This, and that of the neighbours where there is one."""
+        return (self,) if self.neighbours is None else (self, self.neighbours)
 
     @property
-    def further(self) -> list[tuple[str, str]]:
-        """The other pairs that any task has."""
-        return [
-            pair for pair in comparisons(self.methods)[len(self.pairs) :] if any(pair in row.gaps for row in self.tasks)
-        ]
+    def compared(self) -> list[tuple[str, str]]:
+        """The pairs of methods that any task has a difference of, the paper's first."""
+        return [pair for pair in comparisons(self.methods) if any(pair in row.gaps for row in self.tasks)]
+
+    def terms(self, pair: tuple[str, str]) -> list[str]:
+        """A difference's two, such as "RQ" and "(crop + RQ)"."""
+        titles = (self.methods[method].title for method in pair)
+        return [f"({title})" if " + " in title else title for title in titles]
 
     @property
     def headline(self) -> str:
-        """On how many tasks the first of the differences is above 0."""
+        """On how many tasks the first of the differences is above 0, by which head where there are two."""
         tasks, methods = (counted(len(some), word) for some, word in ((self.tasks, "task"), (self.methods, "method")))
-        return self.lede.partition(";")[0].partition(",")[0] or f"{tasks}, {methods}"
+        first = self.lede.partition(";")[0].partition(",")[0] or f"{tasks}, {methods}"
+        return f"By {self.by}, {first}" if self.lede and self.neighbours else first
 
     @property
     def lede(self) -> str:
-        """How many tasks each difference is above 0 on, and on how many its interval leaves out 0."""
+        """How many tasks each difference of the paper is above 0 on, and on how many its interval leaves out 0."""
         told = []
-        for pair in self.pairs:
+        for pair in (pair for pair in self.compared if pair in DIFFERENCES):
             gaps = [row.gaps[pair] for row in self.tasks if pair in row.gaps]
             ahead, one, other = sum(gap.mean > 0 for gap in gaps), *(self.methods[name].inline for name in pair)
             if len(self.tasks) == len(gaps) == 1:
                 told.append(f"{one} is {'' if ahead else 'not '}ahead of {other} on {self.tasks[0].task}")
                 told[-1] += _sureness(gaps[0]) if ahead else ""
                 continue
-            beyond = sum(gap.mean > 0 and gap.decided for gap in gaps)
+            beyond, behind = (sum(sign * gap.mean > 0 and gap.decided for gap in gaps) for sign in (1, -1))
             told.append(
                 f"{one} is ahead of {other} on {ahead} of {counted(len(gaps), 'task')}, on {beyond} beyond its interval"
+                + (f", and behind beyond it on {behind}" if behind else "")
             )
         return "; ".join(told)
 
@@ -135,7 +143,8 @@ class Summary:
     def told(self) -> str:
         """The lede, and that of the neighbours after it."""
         near = self.neighbours.lede if self.neighbours else ""
-        return f"By {self.by}, {self.lede}. By nearest neighbours, {near}" if near else self.lede
+        own = f"By {self.by}, {self.lede}" if near and self.lede else self.lede
+        return ". ".join(filter(None, (own, f"By nearest neighbours, {near}" if near else "")))
 
     @property
     def without_mean(self) -> tuple[str, ...]:
@@ -154,7 +163,7 @@ def comparisons(methods: Iterable[str]) -> list[tuple[str, str]]:
     """The pairs that are compared: the paper's, RQ with every other method, and a partner with and without RQ."""
     here = list(methods)
     pairs = [*DIFFERENCES, *(("rq", method) for method in here), ("emix", "none")]
-    pairs += [(method, method.removesuffix("+rq")) for method in here if method.endswith("+rq")]
+    pairs += [(method, method.replace("+rq", "")) for method in here if method.partition("@")[0].endswith("+rq")]
     return [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and set(pair) <= set(here)]
 
 
@@ -185,9 +194,9 @@ def summaries(tables: Sequence[Table], results: Results) -> tuple[Summary, ...]:
 def _summary(suite: str, tables: Sequence[Table], lines: Sequence[Line]) -> Summary:
     whole = _by_heads(_OWN, suite, tables, lines)
     near = [table for table in tables if ("knn", "all") in table.columns]
-    if not near or all(row.head == "knn" for row in whole.tasks):
+    if not near or all(row.head in ("knn", "") for row in whole.tasks):
         return whole
-    return replace(whole, neighbours=_by_heads(_NEIGHBOURS, suite, near, lines))
+    return replace(whole, neighbours=_by_heads(("knn",), suite, near, lines))
 
 
 def _by_heads(heads: Sequence[str], suite: str, tables: Sequence[Table], lines: Sequence[Line]) -> Summary:
@@ -222,7 +231,7 @@ def _task(heads: Sequence[str], table: Table, methods: Sequence[str], lines: Seq
         chance=chance,
         within=1.96 * (chance * (1 - chance) / table.samples) ** 0.5 if share else None,  # type: ignore[operator]
         cells={method: cells.get(method) for method in methods},
-        published={} if heads is _NEIGHBOURS else _published(table.suite, table.task),
+        published={} if head == "knn" else _published(table.suite, table.task),
         synthetic=bool(told.get("synthetic")),
         comparable={method: all(line.get("comparable") for line in some) for method, some in whole.items() if some},
         gaps={
@@ -248,5 +257,5 @@ def _domains(rows: Sequence[TaskRow], methods: Sequence[str]) -> list[DomainRow]
         whole = [row for row in real if all(row.cells[method] for method in own)]
         if own and whole:
             means = {m: fmean(cell.mean for row in whole if (cell := row.cells[m])) for m in own}
-            found.append(DomainRow(domain, len(whole), means))
+            found.append(DomainRow(domain, len(whole), len(real), means))
     return found
