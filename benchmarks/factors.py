@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -34,7 +33,7 @@ from randquant.encoder import make_encoder
 from randquant.methods import UNTRAINED
 from randquant.pretrain import train
 from randquant.probe import RAW, extract
-from randquant.probe.features import raw
+from randquant.probe.plain import plain
 from randquant.quantize.draw import Draws
 from randquant.settings import EncoderSettings, PretrainSettings
 
@@ -48,18 +47,18 @@ Made by `{command}`.
 
 {machine}
 
-A sample is made of factors. A cell is how much of the variance of unit-length features goes when one factor is known to
-be the same and all others are drawn anew, in percent: the total effect of that factor, its share in interactions
-included, so that a column may add up to more than 100. Nearest neighbours find what has a large share.
+A sample is made of factors. A cell is how much of the variance of unit-length features is left when all other factors
+stay as they are and this one alone is drawn anew, in percent: its total effect. That includes its part in interactions,
+so a column may add up to more than 100. Nearest neighbours go by what has a large share.
 
 {tables}
 
 - Means and standard deviations over {seeds} seeds of the encoder. Trained for {steps} steps on the task's training part
-  by each method's best configuration in [mini-exploration.jsonl](mini-exploration.jsonl); {rows} samples, none of them
-  of a test part.
+  by each method's best configuration in [mini-exploration.jsonl](mini-exploration.jsonl); at most {rows} samples, none
+  of them of a test part. Raw is what the suite's row of that name is probed by.
 - X-ray shapes: pictures of numbers that neither part has. A finding is drawn anew with its details, such as its side.
-- Emoji: drawings and names of the training part, each drawing with its own name; a factor is drawn anew by taking that
-  of another emoji.
+- Emoji: drawings and names of the training part, put together at random; either is drawn anew by taking that of another
+  emoji.
 """
 
 
@@ -132,7 +131,8 @@ def table(task: str, options: Options) -> str:
 def effects_of(method: str, dataset: Dataset, varied: Varied, options: Options) -> list[dict[str, float]]:
     """The effect of each factor on a method's features, once for each of its seeds; what is not drawn has one."""
     if method == RAW:
-        return [effects(raw, varied)]
+        train = dataset.parts["train"]
+        return [effects(lambda samples: plain(dataset.spec.inputs, train, samples)[1], varied)]
     found = []
     for seed in range(options.seeds):
         encoder = encoder_of(method, dataset, seed, options)
@@ -172,17 +172,17 @@ def configuration(task: str, method: str) -> Configuration:
     return found.configuration
 
 
-def effects(features_of: Callable[[Batch], NDArray[np.float32]], varied: Varied) -> dict[str, float]:
+def effects(features_of: Callable[[Batch], NDArray[np.floating]], varied: Varied) -> dict[str, float]:
     """The total effect of each factor on unit-length features, from 0 to 1."""
     first = unit(features_of(varied.samples))
-    variance = float(first.var(axis=0).sum())
+    variance = float(first.var(axis=0, ddof=1).sum())
     return {
         factor: float(((unit(features_of(other)) - first) ** 2).sum(axis=1).mean()) / (2 * variance)
         for factor, other in varied.anew.items()
     }
 
 
-def unit(features: NDArray[np.float32]) -> NDArray[np.float64]:
+def unit(features: NDArray[np.floating]) -> NDArray[np.float64]:
     """Each of length 1."""
     return features / np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)
 
@@ -245,21 +245,22 @@ class Partly:
 
 
 def varied_captions(dataset: Dataset, rows: int) -> Varied:
-    """Drawings with their own names; a drawing, or a name, is another's."""
+    """Drawings with names drawn for them; a drawing, or a name, is then another's."""
     train = dataset.parts["train"]
     whole = train.take(torch.arange(len(train.ids)))
     fitting = torch.nonzero(whole.target == 1)[:, 0]
-    order = fitting[Draws(0, 0, fitting).permutation("factors")][: 2 * rows]
-    own, other = order[: len(order) // 2], order[len(order) // 2 : len(order) // 2 * 2]
+    count = min(rows, len(fitting) // 3)
+    order = fitting[Draws(0, 0, fitting).permutation("factors")]
+    shown, named, other = (order[place * count : (place + 1) * count] for place in range(3))
     pixels, names = whole.inputs
-    ids = torch.arange(len(own))
+    ids = torch.arange(count)
     return Varied(
-        Batch(ids, (pixels[own], names[own])),
-        {"drawing": Batch(ids, (pixels[other], names[own])), "name": Batch(ids, (pixels[own], names[other]))},
+        Batch(ids, (pixels[shown], names[named])),
+        {"drawing": Batch(ids, (pixels[other], names[named])), "name": Batch(ids, (pixels[shown], names[other]))},
     )
 
 
-VARIED: dict[str, Callable[[Dataset, int], Any]] = {"xray_shapes": varied_shapes, "emoji": varied_captions}
+VARIED: dict[str, Callable[[Dataset, int], Varied]] = {"xray_shapes": varied_shapes, "emoji": varied_captions}
 
 
 if __name__ == "__main__":

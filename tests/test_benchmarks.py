@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,9 +34,10 @@ from table import speed_table
 
 from hidden import everything
 from randquant.data import Batch, open_data
+from randquant.data.mini import xray_shapes
 from randquant.quantize import reference
 from randquant.quantize.cpu import backend as cpu_backend
-from randquant.quantize.draw import Fractions
+from randquant.quantize.draw import Draws, Fractions
 from randquant.quantize.scope import Limits
 
 ROOT = Path(__file__).parents[1]
@@ -108,6 +110,41 @@ def test_the_effect_of_a_factor_by_hand() -> None:
 
     found = factors.effects(features, varied)  # variances of 9 and 1
     assert found == {"one": pytest.approx(0.9, abs=0.02), "other": pytest.approx(0.1, abs=0.02)}
+
+    def signs(samples: Batch) -> NDArray[np.float32]:
+        first, second = samples.inputs
+        return torch.cat([first.sign() * second.sign(), torch.full_like(first, 1e3)], dim=1).numpy()
+
+    found = factors.effects(signs, varied)  # neither alone tells anything, each changes everything
+    assert found == {"one": pytest.approx(1, abs=0.02), "other": pytest.approx(1, abs=0.02)}
+
+
+def test_every_draw_of_a_made_up_picture_belongs_to_one_factor(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Told(Draws):
+        def uniform(self, purpose: str, *shape: int, **more: Any) -> Tensor:
+            asked.append(purpose)
+            return super().uniform(purpose, *shape, **more)
+
+    monkeypatch.setattr(xray_shapes, "Draws", Told)
+    xray_shapes.pictures(torch.arange(2), torch.ones(2, 5))
+    known = [purpose for some in (factors._DETAILS, factors._NUISANCES) for own in some.values() for purpose in own]
+    assert sorted(known) == sorted(set(asked))
+
+
+def test_a_drawing_or_a_name_alone_is_anothers() -> None:
+    ids = torch.arange(24)
+    captioned = Batch(ids, (ids[:, None].float(), ids[:, None]), (ids % 2 == 0).float())
+    entry = open_data("xray_shapes")
+    found = factors.varied_captions(replace(entry, parts={"train": captioned}), 512)
+    drawings, names = found.samples.inputs
+    assert len(drawings) == 4  # a third of those that fit
+    for factor, same, place in (("drawing", names, 1), ("name", drawings, 0)):
+        inputs = found.anew[factor].inputs
+        assert torch.equal(inputs[place], same)
+        assert not (inputs[1 - place] == found.samples.inputs[1 - place]).any()
+    assert not (drawings.long() == names).any()
 
 
 def test_one_thing_alone_of_a_made_up_picture_is_drawn_anew() -> None:

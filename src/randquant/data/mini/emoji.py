@@ -5,7 +5,8 @@ their own name and both with the other's, so that neither the picture nor the ca
 one group: were a caption's right picture on one side of a cut and its wrong one on the other, whoever knows the caption
 would be told the opposite. Drawings are emoji without variants of skin, on white. Every fifth emoji is for testing, in
 the order of the file; of an odd number one is left over. Emoji of a family, such as a man and a woman who do the same,
-may stand in both parts. The symbols are learnt from the names of the training part.
+may stand in both parts, and a few drawings are alike, such as the flags of Norway and Svalbard. The symbols are learnt
+from the names of the training part.
 
 Source: packages emoji-datasource-google (drawings of Noto Emoji) and emojibase-data (names of Unicode's CLDR).
 """
