@@ -1,4 +1,4 @@
-"""docs/results: committed lines are whole and mix no settings, and the page beside them is what they say."""
+"""docs/results: committed lines are whole and mix no settings but precision, and the page is what they say."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ TOLD = "Means and differences here mix settings."
 def test_nothing_is_damaged_or_mixed(name: str, tmp_path: Path) -> None:
     text = (RESULTS / f"{name}.jsonl").read_text()
     (tmp_path / "results.jsonl").write_text(text)
-    page = write(tmp_path, tmp_path / "report.html")
-    assert TOLD not in page.with_suffix(".md").read_text()
+    page = write(tmp_path, tmp_path / "report.html").with_suffix(".md").read_text()
+    told = page.partition(TOLD)[2].partition("\n")[0].strip()
+    mixed = told.removesuffix(".").split(". ") if told else []
+    # What was added to a task later may be in bfloat16, which docs/results/mini-findings.md compares with 32 bits.
+    assert [one for one in mixed if name != "mini" or ": precision 32 of RQ" not in one] == []
     assert len(read(tmp_path / "results.jsonl").scores) == len(text.splitlines())
 
 
