@@ -34,6 +34,7 @@ from randquant.methods import UNTRAINED
 from randquant.pretrain import train
 from randquant.probe import RAW, extract
 from randquant.probe.plain import plain
+from randquant.probe.score import unit
 from randquant.quantize.draw import Draws
 from randquant.settings import EncoderSettings, PretrainSettings
 
@@ -174,17 +175,16 @@ def configuration(task: str, method: str) -> Configuration:
 
 def effects(features_of: Callable[[Batch], NDArray[np.floating]], varied: Varied) -> dict[str, float]:
     """The total effect of each factor on unit-length features, from 0 to 1."""
-    first = unit(features_of(varied.samples))
+
+    def features(samples: Batch) -> NDArray[np.floating]:
+        return unit(features_of(samples).astype(np.float64))
+
+    first = features(varied.samples)
     variance = float(first.var(axis=0, ddof=1).sum())
     return {
-        factor: float(((unit(features_of(other)) - first) ** 2).sum(axis=1).mean()) / (2 * variance)
+        factor: float(((features(other) - first) ** 2).sum(axis=1).mean()) / (2 * variance)
         for factor, other in varied.anew.items()
     }
-
-
-def unit(features: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Each of length 1."""
-    return features / np.linalg.norm(features.astype(np.float64), axis=1, keepdims=True)
 
 
 def told(shares: Sequence[float]) -> str:

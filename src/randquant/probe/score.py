@@ -139,10 +139,10 @@ def _weighed(train: Features, targets: NDArray[np.float64], queries: Features, k
     A nearer sample weighs a little more. A similarity is at most 1, so all k together add less than half a vote.
     """
     k = min(k, len(train))
-    keys = _unit(train)
+    keys = unit(train)
     found = []
     for start in range(0, len(queries), _ROWS):
-        similarity = _unit(queries[start : start + _ROWS]) @ keys.T  # [rows, N]
+        similarity = unit(queries[start : start + _ROWS]) @ keys.T  # [rows, N]
         nearest = np.argpartition(-similarity, k - 1, axis=1)[:, :k]  # [rows, k]
         weights = 1 + np.take_along_axis(similarity, nearest, axis=1) / (3 * k)
         found.append(np.einsum("rk,rks->rs", weights, targets[nearest]))
@@ -224,7 +224,8 @@ def choose_penalty(
     return penalties[int(np.argmax(reached))]
 
 
-def _unit(features: Features) -> Features:
+def unit(features: Features) -> Features:
+    """Each row of length 1; a row of zeros stays one."""
     length = np.linalg.norm(features, axis=1, keepdims=True)
     unit: Features = np.divide(features, length, out=np.zeros_like(features), where=length > 0)
     return unit
