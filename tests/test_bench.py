@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 
+from randquant import __version__
 from randquant.bench import grid, lines, maps, quickstart
 from randquant.bench.grid import Plan, Task, run_grid
 from randquant.bench.maps import write_maps
@@ -115,6 +116,17 @@ def test_finished_cells_are_skipped(tmp_path: Path, trained: list[str], capsys: 
     assert said.out == ""
     assert "1/2  none, seed 0 on squares: finished before, skipped" in said.err
     assert "2/2  none, seed 1 on squares: linear" in said.err
+
+
+def test_a_cell_of_another_version_is_skipped_and_said_to_be_that(
+    tmp_path: Path, trained: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results.jsonl"
+    run_grid([plan(tmp_path, "none")], results, quiet=True)
+    results.write_text(results.read_text().replace(f'"version": "{__version__}"', '"version": "0.0.1"'))
+    run_grid([plan(tmp_path, "none")], results)
+    assert trained == ["none-seed0"]
+    assert "1/1  none, seed 0 on squares: finished before by version 0.0.1, skipped" in capsys.readouterr().err
 
 
 def test_other_settings_are_another_cell_and_the_newest_counts(tmp_path: Path, trained: list[str]) -> None:

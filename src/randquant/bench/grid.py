@@ -128,7 +128,7 @@ def run_grid(plans: Sequence[Plan], results: Path, *, quiet: bool = False, proce
         kept = standing.get(plan.cell, [])
         if stands(plan, kept):
             done += 1
-            console.print(f"{done}/{len(plans)}  {names[plan.cell]}: finished before, skipped")
+            console.print(f"{done}/{len(plans)}  {names[plan.cell]}: finished before{_by(kept)}, skipped")
         else:
             # One process writes each cell down when it is done.
             encoder = None if plan.training is None or processes == 1 else plan.training.out
@@ -165,6 +165,12 @@ def stands(plan: Plan, lines: Iterable[Line]) -> bool:
     """Whether a cell's lines were made with the plan's settings, and there is nothing to try again."""
     done = [line for line in lines if line["status"] == "ok" or is_inapplicable(line)]
     return any(line.get("config_hash") == plan.config_hash for line in done)
+
+
+def _by(lines: Sequence[Line]) -> str:
+    """ " by version 0.1.0", where that is not this one: its data sets and probes may have been others."""
+    version = lines[-1].get("version")
+    return "" if version == __version__ else f" by version {version}"
 
 
 def measure(plan: Plan) -> list[dict[str, Any]]:
