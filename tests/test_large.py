@@ -161,5 +161,7 @@ def test_a_table_larger_than_what_is_held_takes_little_memory(tmp_path: Path, mo
     for place in range(10):
         frame.to_csv(path, mode="a", header=place == 0, index=False)
     assert path.stat().st_size > 400e6
-    done = subprocess.run([sys.executable, "-c", MEMORY, str(small), str(path)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(small), str(path)], capture_output=True, text=True, check=True
+    )
     assert float(done.stdout) < 200
