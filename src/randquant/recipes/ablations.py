@@ -7,7 +7,19 @@ from pathlib import Path
 from randquant.recipes.ablation import Ablation, run_ablation
 from randquant.settings import RecipeSettings
 
-_PICTURES, _SENSOR = "emoji_category", "watch"  # colours, and six axes of a watch whose ranges are not equal
+_COLOURED = ("emoji_category", "watch")  # pictures in colour, and six axes of a watch whose ranges are not equal
+_ALL = (*_COLOURED, "fashion_mnist")
+
+CHANNELWISE = Ablation(
+    "ablation-channelwise",
+    "bins of",
+    {"each channel": {"per": "channel"}, "shared": {"per": "sample"}},
+    _COLOURED,
+    fewest_channels=2,
+)
+EDGES = Ablation("ablation-edges", "edges", {"random": {"edges": "random"}, "equal steps": {"edges": "uniform"}}, _ALL)
+VALUES = Ablation("ablation-values", "values", {"random": {"values": "random"}, "middle": {"values": "midpoint"}}, _ALL)
+BINS = Ablation("ablation-bins", "bins", {str(count): {"bins": count} for count in (2, 4, 8, 16, 32, 64)}, _ALL)
 
 
 def channelwise(settings: RecipeSettings) -> Path:
@@ -20,10 +32,7 @@ def channelwise(settings: RecipeSettings) -> Path:
     Expected: no figure of our own yet. The paper has 67.9 for bins of each channel and 64.3 for shared ones (ImageNet,
               ResNet-50), which are other data, another encoder and another length of training
     """
-    variants = {"each channel": {"per": "channel"}, "shared": {"per": "sample"}}
-    return run_ablation(
-        Ablation("ablation-channelwise", "bins of", variants, (_PICTURES, _SENSOR), fewest_channels=2), settings
-    )
+    return run_ablation(CHANNELWISE, settings)
 
 
 def edges(settings: RecipeSettings) -> Path:
@@ -34,8 +43,7 @@ def edges(settings: RecipeSettings) -> Path:
     Hardware: a CPU will do
     Expected: no figure of our own yet
     """
-    variants = {"random": {"edges": "random"}, "equal steps": {"edges": "uniform"}}
-    return run_ablation(Ablation("ablation-edges", "edges", variants, (_PICTURES, _SENSOR, "fashion_mnist")), settings)
+    return run_ablation(EDGES, settings)
 
 
 def values(settings: RecipeSettings) -> Path:
@@ -46,10 +54,7 @@ def values(settings: RecipeSettings) -> Path:
     Hardware: a CPU will do
     Expected: no figure of our own yet
     """
-    variants = {"random": {"values": "random"}, "middle": {"values": "midpoint"}}
-    return run_ablation(
-        Ablation("ablation-values", "values", variants, (_PICTURES, _SENSOR, "fashion_mnist")), settings
-    )
+    return run_ablation(VALUES, settings)
 
 
 def bins(settings: RecipeSettings) -> Path:
@@ -60,5 +65,4 @@ def bins(settings: RecipeSettings) -> Path:
     Hardware: a CPU will do
     Expected: no figure of our own yet. The paper's number is 8 for pictures
     """
-    variants = {str(count): {"bins": count} for count in (2, 4, 8, 16, 32, 64)}
-    return run_ablation(Ablation("ablation-bins", "bins", variants, (_PICTURES, _SENSOR, "fashion_mnist")), settings)
+    return run_ablation(BINS, settings)
