@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shutil
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -148,6 +149,30 @@ def test_captions_fit_as_often_as_not(tmp_path: Path, monkeypatch: pytest.Monkey
     train = dataset.parts["train"]
     (second,) = torch.nonzero(train.ids == 2)  # the second drawing, on white
     assert bool((train.take(second).inputs[0] == 1).all())
+
+
+def test_of_a_family_of_emoji_one_has_captions_and_all_are_a_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LAYOUTS["emoji"].write(tmp_path, monkeypatch)
+    folder = tmp_path / "mini/emoji/package"
+    names = folder / "en/compact.json"
+    text = names.read_text()
+    for number, name in (("one", "woman running"), ("three", "man: running"), ("four", "family: man, boy")):
+        text = text.replace(f"Face {number}", name)
+    names.write_text(text.replace("Face six", "family: woman, girl"))
+    shutil.copy(folder / "img/google/64/1f607.png", folder / "img/google/64/1f609.png")
+    every = emoji.listed(ENTRIES["emoji"], tmp_path)
+    assert emoji.families(every) == [0, 1, 0, 2, 3, 2, 4, 5, 4, 6]
+    train = emoji_category.read(ENTRIES["emoji_category"], tmp_path, False).parts["train"]
+    groups = train.take(torch.arange(len(train.ids))).groups
+    assert groups is not None
+    assert groups.tolist() == [0, 1, 0, 2, 3, 2, 5, 6]
+    with pytest.raises(UserError, match="must list 10 families of emoji or more"):
+        emoji.read(ENTRIES["emoji"], tmp_path, False)
+    (folder / "img/google/64/1f605.png").unlink()
+    with pytest.raises(UserError, match=r"1f605\.png"):
+        emoji.families(every)
 
 
 def test_variants_of_a_drawing_are_a_group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

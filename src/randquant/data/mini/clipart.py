@@ -26,8 +26,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image, ImageOps
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -35,6 +33,7 @@ from randquant.data.batch import Dataset
 from randquant.data.cache import cached
 from randquant.data.entry import Entry, Package
 from randquant.data.items import Items
+from randquant.data.mini.joined import joined
 from randquant.data.opaque import on_white
 from randquant.data.present import folder_of, reading
 from randquant.errors import UserError
@@ -115,11 +114,7 @@ def groups_of(names: Sequence[str], pixels: Tensor) -> Tensor:
     afar = F.avg_pool2d(pixels.double(), _AFAR).flatten(1)  # [N, 3 * 12 * 12]
     afar = F.normalize(afar - afar.mean(dim=1, keepdim=True))
     alike = (afar @ afar.T > _ALIKE).nonzero()  # [E, 2]
-    one, other = torch.cat([alike, torch.stack([torch.arange(len(names)), named], dim=1)]).unbind(dim=1)
-    graph = coo_array((np.ones(len(one)), (one.numpy(), other.numpy())), shape=(len(names), len(names)))
-    labels = torch.from_numpy(connected_components(graph, directed=False)[1])
-    order: dict[int, int] = {}
-    return torch.tensor([order.setdefault(label, len(order)) for label in labels.tolist()])
+    return joined(torch.cat([alike, torch.stack([torch.arange(len(names)), named], dim=1)]), len(names))
 
 
 def subject(name: str) -> str:

@@ -3,10 +3,10 @@
 The task is to tell whether a caption is the picture's. Two emoji, drawn by key, make four samples: both drawings with
 their own name and both with the other's, so that neither the picture nor the caption alone tells anything. The two are
 one group: were a caption's right picture on one side of a cut and its wrong one on the other, whoever knows the caption
-would be told the opposite. Drawings are emoji without variants of skin, on white. Every fifth emoji is for testing, in
-the order of the file; of an odd number one is left over. Emoji of a family, such as a man and a woman who do the same,
-may stand in both parts, and a few drawings are alike, such as the flags of Norway and Svalbard. The symbols are learnt
-from the names of the training part.
+would be told the opposite. Drawings are emoji without variants of skin, on white. Of a family the first is taken: such
+are a man and a woman who do the same, and names that share a drawing, as the flags of Norway and Svalbard do. Every
+fifth of these is for testing, in the order of the file; of an odd number one is left over. The symbols are learnt from
+the names of the training part.
 
 Source: packages emoji-datasource-google (drawings of Noto Emoji) and emojibase-data (names of Unicode's CLDR).
 """
@@ -14,6 +14,7 @@ Source: packages emoji-datasource-google (drawings of Noto Emoji) and emojibase-
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from torch import Tensor
 from randquant.data.batch import Dataset
 from randquant.data.entry import Entry, Package
 from randquant.data.items import Items
+from randquant.data.mini.joined import joined
 from randquant.data.mini.symbols import PADDING, learnt, symbols, words_of
 from randquant.data.opaque import on_white
 from randquant.data.present import folder_of, reading
@@ -38,6 +40,7 @@ from randquant.spec import Grid, Spec, Target, Tokens
 _LIST, _NAMES, _DRAWINGS = "package/emoji.json", "package/en/compact.json", "package/img/google/64"
 SIDE = 48
 _LENGTH = 12
+_ANYONE = {"man", "woman", "person", "men", "women", "people", "boy", "girl", "child"}
 TESTED = 5  # one emoji of so many
 _CAPTION = Tokens(vocabulary=1024, length=_LENGTH, padding=PADDING)
 SPEC = Spec((Grid(channels=3, size=(SIDE, SIDE), patch=(8, 8)), _CAPTION), Target("binary", 1))
@@ -72,11 +75,15 @@ def drawing(path: Path) -> Tensor:
 
 def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
     """Pixels from 0 to 1 as float32 [B, 3, 48, 48], and symbols int64 [B, 12]; a drawing's two samples side by side."""
-    drawn = listed(entry, root)
+    every = listed(entry, root)
+    first: dict[int, Emoji] = {}
+    for one, family in zip(every, families(every), strict=True):
+        first.setdefault(family, one)
+    drawn = list(first.values())
     groups = torch.arange(len(drawn))
     testing = groups % TESTED == TESTED - 1
     if len(drawn) < 2 * TESTED:  # of one drawing alone no caption is wrong
-        raise UserError(f"data: {root / entry.folder / _LIST} must list {2 * TESTED} emoji or more")
+        raise UserError(f"data: {root / entry.folder / _LIST} must list {2 * TESTED} families of emoji or more")
     learner = learnt([drawn[number].name for number in groups[~testing].tolist()], _CAPTION.vocabulary)
     captions = symbols(learner, [one.name for one in drawn], _LENGTH).int()
     parts = {}
@@ -114,6 +121,30 @@ def listed(entry: Entry, root: Path) -> list[Emoji]:
             for one in json.loads((folder / _LIST).read_text(encoding="utf-8"))
             if one["has_img_google"]
         ]
+
+
+def families(drawn: Sequence[Emoji]) -> list[int]:
+    """A number for each, by the first of its family: those who do the same, whoever they are, or share a drawing.
+
+    Raises:
+        UserError: a drawing is missing.
+    """
+    links = []
+    first: dict[str | bytes, int] = {}
+    for place, one in enumerate(drawn):
+        links += [(first.setdefault(mark, place), place) for mark in (_deed(one.name), _bytes(one.path))]
+    return [int(family) for family in joined(torch.tensor(links), len(drawn))]
+
+
+def _deed(name: str) -> str:
+    """The name without who it is that does something; the whole name where nothing else is left."""
+    rest = [word for word in re.findall("[^ :,]+", name.lower()) if word not in _ANYONE]
+    return " ".join(rest) or name
+
+
+def _bytes(path: Path) -> bytes:
+    with reading(path):
+        return path.read_bytes()
 
 
 def _plain(code: str) -> str:

@@ -1,7 +1,7 @@
 """Google's drawings of emoji in; colour pictures with the category that Unicode puts them in out.
 
-Emoji that differ in who does something (a man, a woman, a person) are a group, and every fifth group is for testing, in
-the order of the file. The five that Unicode calls components, such as red hair, are left out.
+Emoji that differ in who does something (a man, a woman, a person), or share a drawing, are a group, and every fifth
+group is for testing, in the order of the file. The five that Unicode calls components, such as red hair, are left out.
 
 Source: as of the captions, in `emoji`.
 """
@@ -18,7 +18,7 @@ from torch import Tensor
 from randquant.data.batch import Dataset
 from randquant.data.entry import Entry
 from randquant.data.items import Items
-from randquant.data.mini.emoji import LAYOUT, PACKAGES, SIDE, TESTED, drawing, listed
+from randquant.data.mini.emoji import LAYOUT, PACKAGES, SIDE, TESTED, drawing, families, listed
 from randquant.errors import UserError
 from randquant.spec import Grid, Spec, Target
 
@@ -26,7 +26,6 @@ _WORDS = (
     "Smileys & Emotion", "People & Body", "Animals & Nature", "Food & Drink", "Travel & Places", "Activities",
     "Objects", "Symbols", "Flags",
 )  # fmt: skip
-_ANYONE = {"man", "woman", "person", "men", "women", "people", "boy", "girl", "child"}
 SPEC = Spec((Grid(channels=3, size=(SIDE, SIDE), patch=(8, 8)),), Target("class", len(_WORDS)))
 
 
@@ -43,23 +42,17 @@ class Drawings:
 def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
     """Pixels from 0 to 1 as float32 [B, 3, 48, 48]."""
     drawn = [one for one in listed(entry, root) if one.category in _WORDS]
-    seen: dict[str, int] = {}
-    groups = torch.tensor([seen.setdefault(_family(one.name), len(seen)) for one in drawn])
+    family = families(drawn)
+    groups = torch.tensor(family)
     target = torch.tensor([_WORDS.index(one.category) for one in drawn])
     testing = groups % TESTED == TESTED - 1
-    if len(seen) < TESTED:
+    if len(set(family)) < TESTED:
         raise UserError(f"data: {root / entry.folder} must hold {TESTED} emoji or more of the categories")
     parts = {}
     for part, chosen in (("train", ~testing), ("test", testing)):
         ids = chosen.nonzero()[:, 0]
         parts[part] = Items(ids, Drawings([drawn[number].path for number in ids.tolist()]), target[ids], groups[ids])
     return entry.dataset(SPEC, parts, _WORDS)
-
-
-def _family(name: str) -> str:
-    """The name without who it is that does something; the whole name where nothing else is left."""
-    rest = [word for word in name.lower().replace(":", " ").split() if word not in _ANYONE]
-    return " ".join(rest) or name
 
 
 ENTRIES = (
