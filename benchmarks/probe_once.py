@@ -23,14 +23,13 @@ from torch import nn
 from words import words
 
 from randquant import process
-from randquant.data import Batch, Dataset, open_data
+from randquant.data import Dataset, open_data
 from randquant.encoder import make_encoder
 from randquant.pretrain import pretrain
 from randquant.probe import extract
-from randquant.probe.benchmark import DECAY, EPOCHS, RATE, loss_of, score_benchmark
+from randquant.probe.anew import Anew
+from randquant.probe.benchmark import EPOCHS, score_benchmark
 from randquant.probe.features import targets_of
-from randquant.probe.metrics import METRICS
-from randquant.quantize.draw import Draws, torch_seed
 from randquant.settings import BENCHMARK_ENCODER, MethodSettings
 
 TASKS = ("digits", "japanese_vowels", "watch")  # images, speech and sensors; small enough to be encoded 100 times
@@ -50,9 +49,9 @@ Made by `{command}`.
 - Once: each training sample is encoded once, without dropout. This is what `randquant probe --protocol dabs` does.
 - Each epoch: each training sample is encoded anew in each epoch, without dropout. The bars are for this: the ratio, and
   that the result is the same, which it is where the interval of the difference holds 0.
-- With dropout: the same with the encoder's dropout on, as in the benchmark's own code, whose features are other ones in
-  each epoch. The difference from it is told and has no bar. That code also encodes the test part in each epoch, which
-  is not counted here.
+- With dropout: the same with the encoder's dropout on, as in the benchmark's own code and with `--dabs-faithful`, so
+  that features are other ones in each epoch. The difference from it is told and has no bar. The benchmark's code also
+  encodes the test part in each epoch, which is not counted here.
 - The encoder is the benchmark's with {depth} of its 12 blocks (width 256, dropout 0.1), {trained}, another
   for each of {seeds} seeds. More blocks only make encoding a larger part of the time.
 - At most {rows} training and {rows} test samples a task, evenly spaced in each part.
@@ -129,9 +128,9 @@ def ways(task: str, size: Size, seeds: int) -> Iterator[Ways]:
     for seed in range(seeds):
         encoder = trained(dataset, size, seed)
         some = Ways(
-            timed(partial(score_once, encoder, dataset, seed, size.epochs)),
-            timed(partial(score_anew, encoder, dataset, seed, size.epochs, dropout=False)),
-            timed(partial(score_anew, encoder, dataset, seed, size.epochs, dropout=True)),
+            timed(partial(scored, encoder, dataset, seed, size.epochs)),
+            timed(partial(scored, encoder, dataset, seed, size.epochs, dropout=False)),
+            timed(partial(scored, encoder, dataset, seed, size.epochs, dropout=True)),
         )
         told = ", ".join(f"{name} {way.seconds:.1f} s {way.accuracy:.4f}" for name, way in some._asdict().items())
         sys.stderr.write(f"{task}, seed {seed}: {told}\n")
@@ -169,51 +168,17 @@ def trained(dataset: Dataset, size: Size, seed: int) -> nn.Module:
         return run.encoder()
 
 
-def score_once(encoder: nn.Module, dataset: Dataset, seed: int, epochs: int) -> float:
-    """What `--protocol dabs` does: each sample is encoded once."""
+def scored(encoder: nn.Module, dataset: Dataset, seed: int, epochs: int, *, dropout: bool | None = None) -> float:
+    """What `--protocol dabs` does; or the training part is encoded in each epoch, with dropout or without."""
     train, test = dataset.held("train"), dataset.held("test")
     target = dataset.spec.target
     assert target is not None
     (score,) = score_benchmark(
         extract(encoder, train), targets_of(train, target.kind), extract(encoder, test), targets_of(test, target.kind),
         target=target, metric=dataset.metric, batch=dataset.batch, seed=seed, epochs=epochs,
+        anew=None if dropout is None else Anew(encoder, train, seed, dropout=dropout),
     )  # fmt: skip
     return score.value
-
-
-def score_anew(encoder: nn.Module, dataset: Dataset, seed: int, epochs: int, *, dropout: bool) -> float:
-    """The training part is encoded anew in each epoch; with dropout on it is what the benchmark's code does."""
-    train, test = dataset.held("train"), dataset.held("test")
-    target = dataset.spec.target
-    assert target is not None
-    assert train.target is not None
-    head = first_head(encoder, dataset, seed)
-    optimizer = torch.optim.AdamW(head.parameters(), lr=RATE, weight_decay=DECAY)
-    ids = torch.arange(len(train.ids))
-    batch = min(dataset.batch, len(ids))
-    encoder.train(dropout)
-    for epoch in range(epochs):
-        order = Draws(seed, epoch, ids).permutation("head")
-        for start in range(0, len(order) - batch + 1, batch):
-            some: Batch = train.take(order[start : start + batch])
-            assert some.target is not None
-            with torch.no_grad():
-                features = encoder(some.inputs)
-            loss_of(head(features), some.target, target).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            optimizer.zero_grad()
-    encoder.eval()
-    with torch.inference_mode():
-        scores = head(torch.from_numpy(extract(encoder, test))).double().numpy()
-    return METRICS[dataset.metric](scores, targets_of(test, target.kind))
-
-
-def first_head(encoder: nn.Module, dataset: Dataset, seed: int) -> nn.Linear:
-    """The head before its first step: the one that `score_benchmark` begins with."""
-    assert dataset.spec.target is not None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_seed(seed, "head"))
-        return nn.Linear(BENCHMARK_ENCODER.width, dataset.spec.target.size)
 
 
 def timed(call: Callable[[], float]) -> Way:

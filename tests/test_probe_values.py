@@ -10,12 +10,14 @@ import torch
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from randquant.data import Batch, Dataset, Items, Metric
+from randquant.data import Batch, Dataset, Items, Metric, open_data
 from randquant.encoder import make_encoder
 from randquant.errors import UserError
 from randquant.probe import benchmark, extract, score_task
 from randquant.probe import task as probe_task
+from randquant.probe.anew import Anew
 from randquant.probe.benchmark import mean_over_batches, train_head
+from randquant.probe.features import targets_of
 from randquant.probe.metrics import accuracy, auroc_macro, pearson, spearman
 from randquant.probe.plain import plain
 from randquant.probe.values import score_values
@@ -170,6 +172,29 @@ def test_the_benchmarks_head_is_the_plain_loop_over_epochs() -> None:
     torch.testing.assert_close(trained.bias, head.bias, rtol=0, atol=0)
 
 
+def test_with_the_benchmarks_errors_the_head_sees_dropout_that_differs_by_epoch() -> None:
+    dataset = task("class", 3, "accuracy")
+    train = dataset.parts["train"]
+    encoder = make_encoder(dataset.spec, EncoderSettings(depth=1, width=16, heads=2, dropout=0.5), 0).eval()
+    rows = torch.tensor([4, 9, 2])
+    still, dropped = Anew(encoder, train, 0, dropout=False), Anew(encoder, train, 0)
+    before = torch.random.get_rng_state()
+    torch.testing.assert_close(still(0, rows), torch.from_numpy(extract(encoder, train))[rows])
+    assert torch.equal(dropped(3, rows), dropped(3, rows))
+    for other in (dropped(4, rows), Anew(encoder, train, 1)(3, rows), still(3, rows)):
+        assert not torch.allclose(dropped(3, rows), other, atol=1e-2)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert not encoder.training
+    for faithful in (False, True):
+        (found,) = score_task(encoder, dataset, seed=0, protocol="dabs", faithful=faithful)
+        assert found.metric == "linear_accuracy"
+    given = {"target": dataset.spec.target, "batch": 8, "seed": 0, "epochs": 1}
+    features, targets = extract(encoder, train), targets_of(train, "class")
+    heads = [train_head(features, targets, **given, anew=look).weight.detach() for look in (None, still, dropped)]  # type: ignore[arg-type]
+    torch.testing.assert_close(heads[0], heads[1])
+    assert float((heads[0] - heads[2]).abs().max()) > 1e-5
+
+
 def task(kind: str, size: int, metric: Metric) -> Dataset:
     told = torch.from_numpy(RNG.normal(size=(60, size)))
     target = {"class": told.argmax(1), "multilabel": (told > 0).float(), "regression": told[:, 0]}[kind]
@@ -199,6 +224,7 @@ def test_the_words_of_a_probe_reach_the_head(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(
         probe_task, "score_task", lambda *_, **given: asked.append((given["protocol"], given["faithful"])) or []
     )
+    monkeypatch.setattr(probe_task, "open_data", lambda name, **_: open_data(name))
     for faithful in (False, True):
         probe_task.probe(
             ProbeSettings(run="raw", task=("digits",), protocol="dabs", dabs_faithful=faithful, quiet=True)

@@ -122,8 +122,11 @@ def open_data(name: str, *, faithful: bool = False, cache: bool = True, **choice
         choices: how a path is read, as `open_path` takes it; the catalogue needs none.
 
     Raises:
-        UserError: the name is neither in the catalogue nor a path, files are missing, or one of them is broken.
+        UserError: the name is neither in the catalogue nor a path, files are missing, or one of them is broken; or
+            the benchmark's errors are asked for, and it is no set of the benchmark.
     """
+    if faithful and (is_path(name) or not find_entry(name).of_benchmark):
+        raise UserError(f"dabs_faithful: {name} is no set of the DABS benchmark, whose code's errors that would keep")
     if is_path(name):
         return open_path(name, **choices)
     entry = find_entry(name)

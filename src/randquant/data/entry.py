@@ -75,6 +75,7 @@ class Entry:
             for files that only other entries read.
         differences: what the default does otherwise than the benchmark's code, one sentence each; `faithful` undoes
             each of them.
+        remaining: what is done otherwise even then, so that no figure is equal to a published one.
     """
 
     name: str
@@ -94,6 +95,12 @@ class Entry:
     metric: Metric = "accuracy"
     batch: int = 64
     differences: tuple[str, ...] = ()
+    remaining: tuple[str, ...] = ()
+
+    @property
+    def of_benchmark(self) -> bool:
+        """Whether the benchmark trains on it or probes it."""
+        return not {"pretrain", "transfer"}.isdisjoint(self.roles)
 
     def dataset(
         self, spec: Spec, parts: Mapping[str, Samples], classes: tuple[str, ...] = (), words: tuple[str, ...] = ()

@@ -2,12 +2,15 @@
 
 One linear layer on the features as they are, trained by AdamW at a constant rate of 1e-4 for 100 epochs, scored once at
 the end over the whole test part, or batch by batch as the benchmark scores correlations. The benchmark encodes every
-sample anew in every epoch, with the encoder's dropout on; here each sample is encoded once, without it.
+training sample anew in every epoch, with the encoder's dropout on; here each is encoded once, without it, unless that
+is asked for.
 
 Source: A. Tamkin et al., "DABS: A Domain-Agnostic Benchmark for Self-Supervised Learning", NeurIPS 2021, and its code.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -21,6 +24,7 @@ from randquant.probe.score import Features, Score, check_features
 from randquant.quantize.draw import Draws, torch_seed
 from randquant.spec import Target
 
+Look = Callable[[int, Tensor], Tensor]  # an epoch and rows [B] in, features [B, D] out
 EPOCHS = 100
 RATE = 1e-4
 DECAY = 1e-4
@@ -38,6 +42,7 @@ def score_benchmark(
     seed: int = 0,
     epochs: int = EPOCHS,
     faithful: bool = False,
+    anew: Look | None = None,
 ) -> list[Score]:
     """Train the head on all labels and score it.
 
@@ -53,13 +58,14 @@ def score_benchmark(
         epochs: of training.
         faithful: whether a correlation is the mean over batches, as in the benchmark, instead of that of the whole test
             part. Accuracy is the same number both ways.
+        anew: encodes the training samples of a batch once more; without it, the head sees `train` in each epoch.
 
     Raises:
         UserError: features that are not finite, parts without samples, or a mean over batches that is no number.
     """
     check_features("training", train, train_targets)
     check_features("test", test, test_targets)
-    head = train_head(train, train_targets, target=target, batch=batch, seed=seed, epochs=epochs)
+    head = train_head(train, train_targets, target=target, batch=batch, seed=seed, epochs=epochs, anew=anew)
     with torch.inference_mode():
         scores = head(torch.from_numpy(test.astype(np.float32))).double().numpy()
     if test_targets.ndim == 1 and target.kind != "class":
@@ -97,7 +103,14 @@ def mean_over_batches(scores: Scores, targets: Targets, *, metric: Metric, batch
 
 
 def train_head(
-    features: Features, targets: Targets, *, target: Target, batch: int, seed: int, epochs: int
+    features: Features,
+    targets: Targets,
+    *,
+    target: Target,
+    batch: int,
+    seed: int,
+    epochs: int,
+    anew: Look | None = None,
 ) -> nn.Linear:
     """The linear layer after so many epochs; arguments as above."""
     rows_of, labels = torch.from_numpy(features.astype(np.float32)), torch.from_numpy(targets)
@@ -113,7 +126,8 @@ def train_head(
         order = Draws(seed, epoch, ids).permutation("head")
         for start in range(0, len(order) - batch + 1, batch):
             rows = order[start : start + batch]
-            loss_of(head(rows_of[rows]), labels[rows], target).backward()  # type: ignore[no-untyped-call]
+            seen = rows_of[rows] if anew is None else anew(epoch, rows)
+            loss_of(head(seen), labels[rows], target).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad()
     return head

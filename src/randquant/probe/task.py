@@ -17,6 +17,7 @@ from randquant import __version__
 from randquant.data import Dataset, is_path, open_data
 from randquant.errors import UserError
 from randquant.methods import UNTRAINED
+from randquant.probe.anew import Anew
 from randquant.probe.benchmark import score_benchmark
 from randquant.probe.blocks import blocks_of, counted
 from randquant.probe.boosted import COLUMNS, boosted
@@ -147,7 +148,8 @@ def score_task(
         draws: how many times the few labels are drawn.
         penalties: those that the linear head's is chosen among.
         protocol: the default probe, or the DABS benchmark's own head.
-        faithful: whether that head's correlations are averaged over batches, as in the benchmark.
+        faithful: whether that head's correlations are averaged over batches, and the training part is encoded in each
+            epoch with dropout on, as in the benchmark.
 
     Raises:
         UserError: the data set has no test part or no labels, or a mean over batches is no number.
@@ -175,6 +177,7 @@ def score_task(
             batch=dataset.batch,
             seed=seed,
             faithful=faithful,
+            anew=Anew(encoder, parts[0], seed) if faithful and encoder is not None else None,
         )
     groups = groups_of(parts[0])
     if dataset.metric == "accuracy":

@@ -55,8 +55,8 @@ class BenchSettings:
     job_partition: str = ""
     """SLURM's partition for the jobs; by default the cluster's own choice."""
     dabs_faithful: bool = False
-    """Keep the errors of the DABS benchmark's own code in the data sets, in emix and in its head's metric, where
-    published figures depend on them."""
+    """With --suite dabs: keep the errors of the benchmark's own code in the data sets, in emix and in its head, where
+    published figures depend on them. The head then takes about forty times as long."""
     device: Device = "auto"
     """auto takes a GPU where there is one."""
     precision: Precision = "32"
@@ -75,5 +75,7 @@ class BenchSettings:
         for name in ("jobs", "job_minutes", "job_cpus"):
             check_least(name, getattr(self, name), 1)
         check_least("job_gpus", self.job_gpus, 0)
+        if self.dabs_faithful and self.suite != "dabs":
+            raise UserError("dabs_faithful: keeps errors of the DABS benchmark's code, which --suite mini has not")
         if self.submit != "no" and self.shard != "1/1":
             raise UserError(f"shard: got {self.shard!r} with --submit, which divides the cells itself; use --jobs")

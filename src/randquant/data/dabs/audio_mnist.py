@@ -49,6 +49,7 @@ ENTRIES = (
         size="1 GB",
         licence="MIT",
         obtain="by git clone of github.com/soerenab/AudioMNIST in this folder",
-        differences=(PADDING, ENDS),
+        differences=(PADDING,),
+        remaining=(ENDS,),
     ),
 )

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from randquant.data.batch import Dataset
-from randquant.data.dabs.picture import GRID, parts
+from randquant.data.dabs.picture import AUROC, GRID, parts
 from randquant.data.entry import Entry
 from randquant.data.present import folder_of, reading
 from randquant.quantize.draw import Draws
@@ -85,5 +85,6 @@ ENTRIES = (
             "The benchmark's draw starts from the directory's own order of files (os.listdir), which cannot be "
             "repeated; where it is kept, it starts from sorted names.",
         ),
+        remaining=(AUROC,),
     ),
 )

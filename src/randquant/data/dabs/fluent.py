@@ -61,7 +61,8 @@ ENTRIES = tuple(
         licence="registration; academic only",
         obtain="from fluent.ai by its form, or from a copy of the original clips (some hold recoded ones); the "
         "published direct address is presumed dead",
-        differences=(PADDING, ENDS),
+        differences=(PADDING,),
+        remaining=(ENDS,),
     )
     for column in _CLASSES
 )

@@ -77,7 +77,7 @@ ENTRIES = (
             "them are for training too, and those of the validation list twice, because a line end is not cut off.",
             "There are 35 classes, the words; the benchmark trains on six recordings of background noise as a 36th.",
             PADDING,
-            ENDS,
         ),
+        remaining=(ENDS,),
     ),
 )

@@ -82,7 +82,8 @@ ENTRIES = (
         size="60 GB",
         licence="CC BY 4.0",
         obtain=f"from openslr.org/12: {', '.join(f'{subset}.tar.gz' for subset in (*_TRAIN, _TEST))}; unpack all here",
-        differences=(PADDING, ENDS),
+        differences=(PADDING,),
+        remaining=(ENDS,),
     ),
     Entry(
         name="librispeech_speaker",
@@ -95,6 +96,7 @@ ENTRIES = (
         size="337 MB",
         licence="CC BY 4.0",
         obtain=f"from openslr.org/12: {_TEST}.tar.gz; unpack it here",
-        differences=(PADDING, ENDS),
+        differences=(PADDING,),
+        remaining=(ENDS,),
     ),
 )

@@ -154,7 +154,7 @@ ENTRIES = (
         "as many as hold 1,828,572 documents, and its first validation file; fewer make a smaller set",
         needs=("xlm-roberta-base",),
         batch=128,
-        differences=(
+        remaining=(
             "Documents are shuffled as those of any other set are, faithful or not; the benchmark takes them in file "
             "order, since the result of its shuffling is thrown away.",
         ),

@@ -19,6 +19,10 @@ from randquant.errors import UserError
 from randquant.spec import Grid
 
 SIDE = 224
+AUROC = (
+    "The AUROC is that of the test part alone, faithful or not; whether the published one holds outputs of the "
+    "training part too is not told."
+)
 GRID = Grid(channels=3, size=(SIDE, SIDE), patch=(16, 16))
 
 Box = tuple[int, int, int, int]

@@ -33,7 +33,7 @@ PADDING = (
 )
 ENDS = (
     "Of a training clip that is too long, the beginning or the end is kept, as drawn once for each clip; the benchmark "
-    "draws anew at each look, which `faithful` does not undo, because a clip is decoded once."
+    "draws anew at each look. A clip is decoded once, faithful or not."
 )
 
 _WINDOW, _HOP = 2048, 672
