@@ -162,11 +162,16 @@ def test_read_again_from_workers_or_from_the_cache_it_is_the_same(
 
 
 @EACH
-def test_a_broken_file_is_named(name: str, layout: Layout, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_file_is_named_though_a_whole_one_was_decoded(
+    name: str, layout: Layout, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     layout.write(root, monkeypatch)
+    open_data(name)
     file = root / layout.broken
     content = file.read_bytes()
     file.write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match=re.escape(str(file))):
+        open_data(name)
     with pytest.raises(UserError, match=re.escape(str(file))):
         read_all(name)
 

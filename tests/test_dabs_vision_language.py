@@ -15,7 +15,7 @@ from layouts import images, text, vision_language
 from randquant.data import Dataset
 from randquant.data.dabs import captioned, mscoco, vocabularies, vqa
 from randquant.data.dabs.captioned import Captioned
-from randquant.data.dabs.picture import Files
+from randquant.data.files import Files
 from randquant.data.items import Items
 from randquant.errors import UserError
 

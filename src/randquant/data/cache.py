@@ -1,7 +1,8 @@
 """A data set that lies in files in; the same one out, decoded once into memory-mapped arrays or held in memory.
 
 What was decoded is kept under a name that digests everything it depends on: the spec, the ids, every field of the
-reader, and the version of randquant. So a changed setting never finds what an old one left.
+reader, the sizes and times of its files, and the version of randquant. So neither a changed setting nor a file that
+took another's place finds what was left before.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from torch.utils.data import DataLoader
 
 from randquant import __version__
 from randquant.data.batch import Batch, Dataset, Samples
+from randquant.data.files import Files, state
 from randquant.data.items import Items, as_values
 from randquant.data.reading import Compact, end_with_reader, worker_processes
 from randquant.errors import UserError
@@ -150,6 +152,8 @@ def _digested(value: object) -> Iterator[bytes]:
         for field in dataclasses.fields(value):
             yield f"{field.name}=".encode()
             yield from _digested(getattr(value, field.name))
+        if isinstance(value, Files):
+            yield from _digested(value.states())
     elif isinstance(value, Mapping):
         for key in sorted(value):
             yield f"{key}:".encode()
@@ -158,7 +162,9 @@ def _digested(value: object) -> Iterator[bytes]:
         yield f"{len(value)} in order;".encode()
         for one in value:
             yield from _digested(one)
-    elif value is None or isinstance(value, str | int | float | bool | Path):
+    elif isinstance(value, Path):
+        yield f"path {value} {state(value)};".encode()
+    elif value is None or isinstance(value, str | int | float | bool):
         yield f"{type(value).__name__} {value};".encode()
     else:
         raise TypeError(f"a reader's field of type {type(value).__name__} cannot name what was decoded with it")

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from randquant.data.batch import Batch, Dataset
 from randquant.data.boxes import CROP, draw_boxes
-from randquant.data.dabs.picture import Files
+from randquant.data.files import Files
 from randquant.data.imagenet import validation_classes
 from randquant.data.shards import Shards, read_shards
 from randquant.errors import UserError

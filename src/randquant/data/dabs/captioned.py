@@ -15,8 +15,9 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from randquant.data.dabs.picture import Files, pixels
+from randquant.data.dabs.picture import pixels
 from randquant.data.dabs.words import Words
+from randquant.data.files import Files
 from randquant.data.present import reading
 
 LENGTH = 32  # pieces of a text, or of a question and its answer

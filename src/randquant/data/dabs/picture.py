@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from randquant.data.files import Files
 from randquant.data.items import Items
 from randquant.data.present import reading
 from randquant.errors import UserError
@@ -26,22 +26,6 @@ AUROC = (
 GRID = Grid(channels=3, size=(SIDE, SIDE), patch=(16, 16))
 
 Box = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True)
-class Files:
-    """Paths inside one folder, kept as bytes: a million of them are 50 MB, and go to a worker process at once.
-
-    Args:
-        folder: that they all stand in.
-        names: bytes [N], each path from there on.
-    """
-
-    folder: Path
-    names: NDArray[np.bytes_]
-
-    def __getitem__(self, position: int) -> Path:
-        return self.folder / os.fsdecode(bytes(self.names[position]))
 
 
 @dataclass(frozen=True)

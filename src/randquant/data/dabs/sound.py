@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from randquant.data.dabs.picture import Files
+from randquant.data.files import Files
 from randquant.data.items import Items
 from randquant.data.present import reading
 from randquant.errors import UserError

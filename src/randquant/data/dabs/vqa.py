@@ -14,9 +14,10 @@ import torch
 
 from randquant.data.batch import Dataset
 from randquant.data.dabs.captioned import LENGTH, Captioned, listed
-from randquant.data.dabs.picture import GRID, Files
+from randquant.data.dabs.picture import GRID
 from randquant.data.dabs.vocabularies import bert
 from randquant.data.entry import Entry
+from randquant.data.files import Files
 from randquant.data.items import Items
 from randquant.data.present import folder_of, reading
 from randquant.errors import UserError
