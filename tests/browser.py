@@ -22,6 +22,11 @@ FRAME = """<!doctype html><body style="margin:0"><pre id="found"></pre>
 <script>
 document.getElementById("page").onload = (event) => {{
   const view = event.target.contentWindow, page = view.document, all = (which) => [...page.querySelectorAll(which)];
+  const media = [...page.styleSheets].flatMap((one) => [...one.cssRules]).filter((one) => one.media);
+  if ({printed}) media.forEach((one) => {{
+    const told = one.media.mediaText;  // as a printer takes it
+    one.media.mediaText = told === "print" ? "all" : told.startsWith("screen") ? "not all" : told;
+  }});
   const edge = (node) => Math.round(node.getBoundingClientRect().right);
   const mark = all(".map g")[0]?.children[7];
   mark?.dispatchEvent(new view.PointerEvent("pointerover", {{ bubbles: true }}));
@@ -52,6 +57,8 @@ document.getElementById("page").onload = (event) => {{
     alts: all(".chart [role=img]").map((one) => one.getAttribute("aria-label")),
     paths: all(".chart").map((one) => one.querySelectorAll("svg path").length),
     overflowing: all(".chart svg text, .map svg, img, figcaption").filter((one) => edge(one) > {width}).length,
+    beyond: all("body *").filter((one) => edge(one) > {width}).map((one) => one.textContent.trim().slice(0, 40)),
+    headers: all(".tasks table").filter((one) => one.getClientRects().length).map((one) => one.tHead.innerText),
     marks: all(".map g").map((one) => one.children.length),
     sections: all("section").map((one) => one.querySelector("h2").textContent),
     links: all("nav a").map((one) => one.getAttribute("href")).filter((one) => !page.querySelector(one)),
@@ -63,9 +70,9 @@ document.getElementById("page").onload = (event) => {{
 </script>"""
 
 
-def in_browser(page: Path, width: int, tmp_path: Path) -> dict[str, Any]:
+def in_browser(page: Path, width: int, tmp_path: Path, *, printed: bool = False) -> dict[str, Any]:
     frame = tmp_path / f"frame-{width}.html"
-    frame.write_text(FRAME.format(page=page.as_uri(), width=width))
+    frame.write_text(FRAME.format(page=page.as_uri(), width=width, printed=json.dumps(printed)))
     done = subprocess.run(
         [
             CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from browser import in_browser, needs_browser
 from randquant.bench.explored import best, read_trials
 from randquant.report import read, write
 from randquant.report.looks import PLAIN
@@ -46,3 +47,23 @@ def test_every_confirmed_configuration_was_the_best_of_eight_trials() -> None:
         assert found.tried == 8
         assert line["configuration"] == found.configuration.to_dict()
         assert line["seed"] not in {one["seed"] for one in trials}
+
+
+@needs_browser
+def test_the_mini_page_fits_a_sheet_of_paper(tmp_path: Path) -> None:
+    (tmp_path / "results.jsonl").write_text((RESULTS / "mini.jsonl").read_text())
+    found = in_browser(write(tmp_path, tmp_path / "report.html"), 700, tmp_path, printed=True)
+    assert (found["width"], found["beyond"]) == (700, [])
+    minus = chr(0x2212)
+    told = "\n".join(found["headers"])
+    for look in (
+        "Raw values",
+        "crop + RQ",
+        "mask + RQ",
+        "ShED@2x",
+        "uniform",
+        f"RQ {minus} e-Mix",
+        f"(mask + RQ) {minus} mask",
+    ):
+        assert told.count(look) >= 2, look  # by the linear probe, and by neighbours
+    assert all(len(one.split("\t")) <= 9 for one in found["headers"])

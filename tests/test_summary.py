@@ -67,6 +67,16 @@ def test_means_differences_and_averages_by_hand(tmp_path: Path) -> None:
     assert images.means["rq"] == pytest.approx((0.6 + 0.3) / 2)
 
 
+def test_tasks_that_are_made_up_are_not_counted_beside_real_ones(tmp_path: Path) -> None:
+    made_up = [line("drawn", method, 0, 0.1 * (method == "emix"), synthetic=True) for method in ("emix", "rq")]
+    whole = summed(tmp_path, lines() + made_up)
+    assert whole is not None
+    assert whole.lede.startswith("RQ is ahead of e-Mix on 2 of 2 real tasks, on 1 beyond its interval; ")
+    alone = summed(tmp_path, made_up)
+    assert alone is not None
+    assert alone.headline == "RQ is not ahead of e-Mix on drawn"
+
+
 def test_what_luck_gives_is_marked(tmp_path: Path) -> None:
     whole = summed(tmp_path, lines())
     assert whole is not None

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from randquant.report.curves import METERED, TRAINING, Chart, few_label_curves, training_curves
@@ -47,10 +48,10 @@ class Setting:
 
 @dataclass(frozen=True)
 class Cost:
-    """The mean time of a task's cells, by method in the summary's order; "" where none was measured."""
+    """The median time of a task's cells, by method; "" where none was measured."""
 
     name: str
-    times: tuple[str, ...]
+    times: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -188,10 +189,10 @@ def _training(trained: Sequence[TrainedRun], seen: Mapping[str, Look]) -> Iterat
 def _costs(whole: Summary, found: Sequence[Table]) -> Iterator[Cost]:
     """Rows of a suite's table of times; the last one is all cells together."""
     for table in found:
-        times = (table.seconds.get(method) for method in whole.methods)
-        yield Cost(table.task, tuple(duration(sum(some) / len(some)) if some else "" for some in times))
-    sums = (sum(sum(table.seconds.get(method, ())) for table in found) for method in whole.methods)
-    yield Cost("all cells together", tuple(duration(total) if total else "" for total in sums))
+        times = {method: table.seconds.get(method) for method in whole.methods}
+        yield Cost(table.task, {method: duration(median(some)) if some else "" for method, some in times.items()})
+    sums = {method: sum(sum(table.seconds.get(method, ())) for table in found) for method in whole.methods}
+    yield Cost("all cells together", {method: duration(total) if total else "" for method, total in sums.items()})
 
 
 def _settings(trained: Sequence[TrainedRun]) -> list[Setting]:
@@ -221,9 +222,9 @@ def _versions(trained: Sequence[TrainedRun]) -> dict[str, str]:
 
 
 def _seconds(sections: Sequence[Section]) -> list[tuple[str, str, str]]:
-    """Row title, mean time of a cell, and how many cells that is a mean of."""
+    """Row title, median time of a cell, and how many cells that is the median of."""
     return [
-        (row.look.title, duration(sum(times) / len(times)), f"{len(times)} cell{'s' if len(times) > 1 else ''}")
+        (row.look.title, duration(median(times)), f"{len(times)} cell{'s' if len(times) > 1 else ''}")
         for section in sections
         for row in section.table.rows
         if (times := section.table.seconds.get(row.method))

@@ -123,10 +123,17 @@ class Summary:
 
     @property
     def lede(self) -> str:
-        """How many tasks each difference of the paper is above 0 on, and on how many its interval leaves out 0."""
+        """How many tasks each difference of the paper is above 0 on, and on how many its interval leaves out 0.
+
+        Tasks that are made up count only where there are no others.
+        """
         told = []
+        real = [row for row in self.tasks if not row.synthetic]
+        word = "real task" if 0 < len(real) < len(self.tasks) else "task"
         for pair in (pair for pair in self.compared if pair in DIFFERENCES):
-            gaps = [row.gaps[pair] for row in self.tasks if pair in row.gaps]
+            gaps = [row.gaps[pair] for row in real or self.tasks if pair in row.gaps]
+            if not gaps:
+                continue
             ahead, one, other = sum(gap.mean > 0 for gap in gaps), *(self.methods[name].inline for name in pair)
             if len(self.tasks) == len(gaps) == 1:
                 told.append(f"{one} is {'' if ahead else 'not '}ahead of {other} on {self.tasks[0].task}")
@@ -134,7 +141,7 @@ class Summary:
                 continue
             beyond, behind = (sum(sign * gap.mean > 0 and gap.decided for gap in gaps) for sign in (1, -1))
             told.append(
-                f"{one} is ahead of {other} on {ahead} of {counted(len(gaps), 'task')}, on {beyond} beyond its interval"
+                f"{one} is ahead of {other} on {ahead} of {counted(len(gaps), word)}, on {beyond} beyond its interval"
                 + (f", and behind beyond it on {behind}" if behind else "")
             )
         return "; ".join(told)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,5 +22,15 @@ def fill(name: str, /, **shown: Any) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": percent}
+    environment.filters |= {"percent": percent, "sheets": sheets}
     return environment.get_template(name).render({"version": __version__, **shown})
+
+
+def sheets(columns: Iterable[Any], most: int) -> list[tuple[str, list[Any]]]:
+    """The tables that show some columns, each with where it is shown: all on a screen, at most so many on paper."""
+    every = list(columns)
+    if len(every) <= most:
+        return [("", every)]
+    count = -(-len(every) // most)
+    cuts = [len(every) * number // count for number in range(count + 1)]
+    return [("onscreen", every), *(("onpaper", every[start:end]) for start, end in pairwise(cuts))]

@@ -124,7 +124,7 @@ ENTRIES = (
         read=read,
         synthetic=True,
         size="none",
-        licence="none needed",
+        licence="none; made up",
         batch=128,
     ),
 )
