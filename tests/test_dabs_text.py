@@ -113,7 +113,7 @@ def test_a_missing_vocabulary_is_named(name: str, needs: str, tmp_path: Path, mo
     assert ENTRIES[name].needs == (needs,)
     for file in (tmp_path / needs).iterdir():
         file.unlink()
-    with pytest.raises(UserError, match=rf"{needs} needs .*which is not there \(randquant data info {needs}\)"):
+    with pytest.raises(UserError, match=rf"{needs} needs .*which is not there \(randquant data get {needs}\)"):
         opened(name, tmp_path)
 
 

@@ -421,6 +421,19 @@ def test_the_headline_says_what_the_table_shows(headline: str, tmp_path: Path) -
     assert findings(table_of(tmp_path, HEADLINES[headline])).headline == headline
 
 
+def test_a_headline_tells_of_another_head_that_says_the_contrary(tmp_path: Path) -> None:
+    values = {"raw": (0.5, 0.9), "none": (0.4, 0.4), "rq": (0.7, 0.6)}
+    lines = [
+        line(method, head, "all", value)
+        for method, some in values.items()
+        for head, value in zip(("linear", "knn"), some, strict=True)
+    ]
+    table = tables(read(write_results(tmp_path, lines) / "results.jsonl"))[0]
+    assert findings(table).headline == (
+        "RQ beats the plain rows with all labels; by nearest neighbours, with all labels, raw pixels win"
+    )
+
+
 def test_a_lead_that_hangs_on_the_draw_is_no_lead(tmp_path: Path) -> None:
     def headline(gaps: list[float]) -> str:
         lines = [line("raw", "linear", "5", 0.8, draw=draw) for draw in range(5)]

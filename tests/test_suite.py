@@ -72,7 +72,9 @@ def test_only_what_is_measured_as_published_stands_beside_it_as_equal(changes: d
     assert batch == changes.get("dabs_faithful", False)
 
 
-def test_errors_of_the_benchmark_are_kept_in_its_own_suite_alone() -> None:
+def test_what_is_of_one_suite_is_refused_in_the_other() -> None:
+    with pytest.raises(UserError, match="explored: configurations are chosen for --suite mini alone"):
+        settings(suite="dabs", explored=Path("exploration.jsonl"))
     with pytest.raises(UserError, match=r"dabs_faithful: keeps errors .* which --suite mini has not"):
         settings(dabs_faithful=True)
 
@@ -120,6 +122,7 @@ def test_tasks_of_one_pretraining_set_share_the_encoder_and_the_shard(monkeypatc
     [
         ({"tasks": "bogus"}, "tasks: got 'bogus', must be of the suite mini"),
         ({"methods": "rq,bogus"}, "method: got 'bogus', must be one of"),
+        ({"methods": "none@2x"}, "methods: got 'none@2x', but none takes no steps to double"),
         ({"methods": "rq+rq"}, "must name each partner once"),
     ],
 )

@@ -117,6 +117,8 @@ def plans(settings: BenchSettings) -> Iterator[Plan]:
     methods = dict.fromkeys([*PLAIN, *settings.methods.split(",")])
     for method in methods:
         if method not in PLAIN:
+            if _once(method) in PLAIN:
+                raise UserError(f"methods: got {method!r}, but {_once(method)} takes no steps to double")
             words_of(_once(method))
     protocol = defaults_of("dabs" if settings.suite == "dabs" else "default", faithful=settings.dabs_faithful)
     comparable = settings.suite == "dabs" and settings.dabs_faithful and settings.steps in (0, protocol["steps"])

@@ -64,7 +64,7 @@ class Entry:
         layout: what must stand in that folder, in one line.
         size: of the download, rounded, as its publisher states it; or how many samples, where that is not known.
         licence: the licence or the registration it needs, in a few words; "free" needs none.
-        obtain: where to get what cannot be fetched, in one line that goes on from "obtain it"; "" where all can.
+        obtain: where to get what is not fetched, in one line that goes on from "obtain it"; "" where all can.
         sources: what `data get` may fetch.
         packages: what `data get` fetches through package clients.
         synthetic: whether its samples are made up here, which every table says.

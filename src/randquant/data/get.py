@@ -71,9 +71,9 @@ def _got(entry: Entry, root: Path, *, quiet: bool) -> str:
 
 
 def _by_hand(entry: Entry, root: Path) -> str:
-    """How to obtain what cannot be fetched, where it goes, and what must stand there then."""
-    licence = f" ({entry.licence})" if entry.licence else ""
+    """How to obtain what is not fetched, for it needs a registration or no sum of it is known; and where it goes."""
+    licence = f" (licence: {entry.licence})" if entry.licence else ""
     return (
-        f"{entry.name} cannot be fetched{licence}; obtain it {entry.obtain}; put it in {root / entry.folder}, which "
-        f"must then hold {entry.layout}"
+        f"{entry.name} is not fetched by randquant; obtain it {entry.obtain}{licence}; put it in "
+        f"{root / entry.folder}, which must then hold {entry.layout}"
     )

@@ -29,7 +29,7 @@ def folder_of(entry: Entry, root: Path, *names: str) -> Path:
     for name in names or ("",):
         if not (folder / name).exists():
             raise UserError(
-                f"data: {entry.name} needs {folder / name}, which is not there (randquant data info {entry.name})"
+                f"data: {entry.name} needs {folder / name}, which is not there (randquant data get {entry.name})"
             )
     return folder
 

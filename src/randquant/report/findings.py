@@ -86,7 +86,8 @@ def _headline(table: Table) -> str:
     won = ahead[best.method]
     name = best.look.title
     if len(won) == len(columns):
-        return f"{name} {best.look.verb('beats')} the plain rows {_labels([table.columns[i] for i in won])}"
+        whole = f"{name} {best.look.verb('beats')} the plain rows {_labels([table.columns[i] for i in won])}"
+        return whole + _against(table, learned)
     lost = _plain_wins(table, behind)
     if won:
         rival = table.best(won[0], plain=True)
@@ -94,6 +95,13 @@ def _headline(table: Table) -> str:
         start = f"{_labels([table.columns[i] for i in won]).capitalize()}, {name} {best.look.verb('beats')} "
         return start + rival.look.inline + (f"; {lost}" if lost else "")
     return f"No trained method beats the plain rows here{f': {lost}' if lost else ''}"
+
+
+def _against(table: Table, learned: Sequence[Row]) -> str:
+    """ "; by nearest neighbours, with all labels, raw pixels win", where another head says so; or nothing."""
+    apart = [i for i, column in enumerate(table.columns) if column.head != table.columns[0].head]
+    lost = [i for i in apart if all(_lead(table, i, row) < 0 for row in learned if row.cells[i])]
+    return f"; by {HEADS[table.columns[lost[0]].head].lower()}, {_plain_wins(table, lost)}" if lost else ""
 
 
 def _plain_wins(table: Table, columns: Sequence[int]) -> str:

@@ -84,7 +84,7 @@ def _lines(path: Path) -> tuple[list[Line], int]:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise UserError(
-            f"results: cannot read {path} ({error.strerror}); give the folder that `randquant quickstart` wrote"
+            f"results: cannot read {path} ({error.strerror}); give a folder of quickstart, bench, a recipe or probe"
         ) from error
     parsed = [_parse(row) for row in text.splitlines() if row.strip()]
     lines = [line for line in parsed if line is not None]

@@ -114,7 +114,7 @@ def _shards(entry: Entry, root: Path, stem: str) -> list[Path]:
         wanted = f"{stem}.tfrecord-{number:05d}-of-"
         if not found or not found[number].name.startswith(wanted):
             raise UserError(
-                f"data: {entry.name} needs {folder / wanted}*.json.gz, which is not there (randquant data info mc4)"
+                f"data: {entry.name} needs {folder / wanted}*.json.gz, which is not there (randquant data get mc4)"
             )
     return found
 
