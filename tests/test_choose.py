@@ -17,7 +17,7 @@ from randquant.bench import configurations as table
 from randquant.bench import trials as room
 from randquant.bench.configurations import STRENGTHS, configurations
 from randquant.bench.development import development
-from randquant.bench.explored import best, read_trials
+from randquant.bench.explored import best, check_whole, read_trials
 from randquant.bench.spread import spread
 from randquant.bench.suite import plans, shared_out
 from randquant.bench.trials import trials
@@ -157,6 +157,42 @@ def test_every_trial_is_a_line_and_the_best_is_confirmed(tmp_path: Path, opened:
         list(plans(dataclasses.replace(wanted, seed=999)))
     with pytest.raises(UserError, match="explored: 0 of 2 configurations of emix on digits were tried; finish with"):
         list(plans(dataclasses.replace(wanted, methods="emix")))
+
+
+def test_further_configurations_are_recorded_and_never_chosen(
+    tmp_path: Path, opened: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    choose(settings(tmp_path))
+    further = ("bins=2,quantized_views=one", "learning_rate=0.01,at=embeddings,temperature=0.5")
+    path = choose(settings(tmp_path, further=further, quiet=False))
+    assert "digits\trq\tlearning_rate=0.003 at=input bins=2 quantized_views=one\t" in capsys.readouterr().out
+    lines = read_trials(path)
+    assert [(line["number"], line.get("further", False)) for line in lines] == [
+        (1, False), (2, False), (3, True), (4, True),
+    ]  # fmt: skip
+    assert lines[2]["configuration"] == {"learning_rate": 3e-3, "at": "input", "bins": 2, "quantized_views": "one"}
+    assert lines[3]["configuration"] == {"learning_rate": 0.01, "at": "embeddings", "temperature": 0.5}
+    rich = [{**line, "value": 1.0} if line.get("further") else line for line in lines]
+    found = best(rich, "digits", "rq")
+    assert found is not None
+    assert (found.tried, found.value < 1) == (2, True)
+    with pytest.raises(UserError, match="explored: 0 of 2 configurations"):
+        check_whole([one for one in lines if one.get("further")], "digits", "rq", 2, ())
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("bin=8", "further: 'bin=8' must be a setting of a method and its value, such as bins=8; did you mean bins"),
+        ("bins", "further: got 'bins', whose value must be a number"),
+        ("bins=0", "bins: got 0"),
+        ("at=nowhere", "at: got 'nowhere'"),
+        ("learning_rate=-1", "learning_rate"),
+    ],
+)
+def test_a_further_configuration_that_is_none_is_refused(words: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=said):
+        list(trials(settings(tmp_path, further=(words,))))
 
 
 def test_a_trial_that_breaks_is_recorded_and_tried_again(

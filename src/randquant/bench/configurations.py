@@ -8,7 +8,8 @@ below says.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from randquant.data.entry import Domain
@@ -83,6 +84,26 @@ def configurations(method: str, domain: Domain) -> list[Configuration]:
         raise UserError(f"methods: got {method!r}, must be one that has configurations: {', '.join(STRENGTHS)}")
     at = place_of(domain)
     return [Configuration(rate, strength, at) for rate in RATES for strength in STRENGTHS[method]]
+
+
+def worded(text: str, domain: Domain) -> Configuration:
+    """The configuration that "learning_rate=0.003,bins=8" names, for samples of a domain.
+
+    Raises:
+        UserError: a word is no setting of a method, or its value is none.
+    """
+    kinds = {"learning_rate": float} | {name: type(value) for name, value in asdict(MethodSettings()).items()}
+    values: dict[str, Any] = {"learning_rate": RATES[-1], "at": place_of(domain)}
+    for word in text.split(","):
+        name, _, value = word.partition("=")
+        if name not in kinds:
+            near = "".join(f"; did you mean {match}?" for match in get_close_matches(name, kinds, n=1))
+            raise UserError(f"further: {word!r} must be a setting of a method and its value, such as bins=8{near}")
+        try:
+            values[name] = kinds[name](value)
+        except ValueError:
+            raise UserError(f"further: got {word!r}, whose value must be a number") from None
+    return Configuration.from_dict(values)
 
 
 def place_of(domain: Domain) -> Place:

@@ -54,12 +54,12 @@ def read_trials(path: Path) -> list[Line]:
 
 
 def best(lines: Sequence[Line], task: str, method: str) -> Best | None:
-    """The best configuration; None where the method has no use for the task's samples, or none was tried.
+    """The best configuration of the eight; None where the method has no use for the task's samples, or none was tried.
 
     Raises:
         UserError: all that were tried failed.
     """
-    own = [line for line in lines if (line["task"], line["method"]) == (task, method)]
+    own = _eight(lines, task, method)
     tried = [line for line in own if not line["status"].startswith("not applicable")]
     if not tried:
         return None
@@ -76,13 +76,18 @@ def best(lines: Sequence[Line], task: str, method: str) -> Best | None:
     )
 
 
+def _eight(lines: Sequence[Line], task: str, method: str) -> list[Line]:
+    """The trials of the configurations that every method has so many of, and not of further ones."""
+    return [line for line in lines if (line["task"], line["method"]) == (task, method) and not line.get("further")]
+
+
 def check_whole(lines: Sequence[Line], task: str, method: str, wanted: int, seeds: Sequence[int]) -> None:
     """Refuse a choice among fewer configurations than every method is owed, or on seeds that are to confirm it.
 
     Raises:
         UserError: it says what to do.
     """
-    own = [line for line in lines if (line["task"], line["method"]) == (task, method)]
+    own = _eight(lines, task, method)
     found = {line["number"] for line in own}
     if len(found) < wanted:
         raise UserError(

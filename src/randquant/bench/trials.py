@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from randquant import __version__
-from randquant.bench.configurations import Configuration, configurations
+from randquant.bench.configurations import Configuration, configurations, worded
 from randquant.bench.development import development
 from randquant.bench.explored import SUITE, best, read_trials
 from randquant.bench.lines import append, broken
@@ -37,6 +37,7 @@ class Trial:
         task: what is trained on and probed.
         method, number, configuration: which of the method's configurations it is, from 1.
         training: how the encoder is trained.
+        further: whether it is none of the eight, and so is not to be chosen.
     """
 
     task: str
@@ -44,6 +45,7 @@ class Trial:
     number: int
     configuration: Configuration
     training: PretrainSettings
+    further: bool = False
 
     @property
     def config_hash(self) -> str:
@@ -92,7 +94,9 @@ def trials(settings: ChooseSettings) -> Iterator[Trial]:
     for task, source in chosen_pairs("mini", settings.tasks):
         entry = DATASETS[source]
         for method in methods:
-            for number, one in enumerate(configurations(method, entry.domain), start=1):
+            eight = configurations(method, entry.domain)
+            further = [worded(text, entry.domain) for text in settings.further]
+            for number, one in enumerate(further or eight, start=1 + len(eight) * bool(further)):
                 for seed in range(settings.seed, settings.seed + settings.seeds):
                     training = PretrainSettings(
                         data=source,
@@ -110,7 +114,7 @@ def trials(settings: ChooseSettings) -> Iterator[Trial]:
                         save_every=settings.steps,
                         quiet=True,
                     )
-                    yield Trial(task, method, number, one, training)
+                    yield Trial(task, method, number, one, training, bool(further))
 
 
 def measure(trial: Trial) -> dict[str, Any]:
@@ -125,7 +129,10 @@ def measure(trial: Trial) -> dict[str, Any]:
         "number": trial.number,
         "configuration": trial.configuration.to_dict(),
         "steps": trial.training.steps,
+        "precision": trial.training.precision,
     }
+    if trial.further:
+        line["further"] = True
     try:
         dataset = _development(trial.task, trial.training.seed)
         with tempfile.TemporaryDirectory(prefix="randquant-") as folder:
@@ -145,15 +152,22 @@ def measure(trial: Trial) -> dict[str, Any]:
 
 
 def show(path: Path, everything: list[Trial]) -> None:
-    """A row a task and method: the configuration that is best so far, of how many that were tried."""
+    """A row a task and method: the configuration that is best so far, of how many that were tried; and the further."""
     lines = read_trials(path)
     rows = []
-    for task, method in dict.fromkeys((one.task, one.method) for one in everything):
+    hashes = {one.config_hash for one in everything if one.further}
+    for line in (line for line in lines if line["config_hash"] in hashes and line["status"] == "ok"):
+        rows.append([line["task"], line["method"], _words(line["configuration"]), f"{line['value']:.4f}", "1"])
+    for task, method in dict.fromkeys((one.task, one.method) for one in everything if not one.further):
         found = best(lines, task, method)
         if found is not None:
-            told = " ".join(f"{name}={value}" for name, value in found.configuration.to_dict().items())
+            told = _words(found.configuration.to_dict())
             rows.append([task, method, told, f"{found.value:.4f}", str(found.tried)])
-    write_table(("task", "method", "best configuration", "value", "tried"), rows, text_columns=3)
+    write_table(("task", "method", "configuration", "value", "tried"), rows, text_columns=3)
+
+
+def _words(configuration: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={value}" for name, value in configuration.items())
 
 
 def _told(line: dict[str, Any]) -> str:

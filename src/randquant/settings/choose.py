@@ -20,6 +20,9 @@ class ChooseSettings:
     """The methods, with commas between them."""
     tasks: str = ""
     """The tasks, with commas between them; by default all of the mini suite."""
+    further: tuple[str, ...] = ()
+    """Configurations to look at instead of the eight, such as learning_rate=0.003,bins=8,quantized_views=one; what is
+    not named is as among the eight, or the default of randquant pretrain. They are recorded, and never chosen."""
     out: Path = Path("runs/choose")
     """The folder for exploration.jsonl."""
     seed: int = 1000
