@@ -79,7 +79,7 @@ class Options:
     """Of each training."""
     rows: int = 512
     """Samples, each of which is made once more for every factor."""
-    methods: tuple[str, ...] = ("raw", "none", "emix", "rq", "crop+rq")
+    methods: tuple[str, ...] = ("raw", "none", "emix", "rq", "crop+rq", "shed")
     """Columns."""
     tasks: tuple[str, ...] = ("xray_shapes", "emoji")
     """Tables."""
