@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from browser import in_browser, needs_browser
 from randquant.bench.explored import best, read_trials
+from randquant.recipes.ablation_page import write_page
+from randquant.recipes.ablations import BINS, CHANNELWISE, EDGES, VALUES
 from randquant.report import read, write
 from randquant.report.looks import PLAIN
 
@@ -67,3 +70,15 @@ def test_the_mini_page_fits_a_sheet_of_paper(tmp_path: Path) -> None:
     ):
         assert told.count(look) >= 2, look  # by the linear probe, and by neighbours
     assert all(len(one.split("\t")) <= 9 for one in found["headers"])
+
+
+@pytest.mark.parametrize("folder", sorted(RESULTS.glob("ablation-*/")), ids=lambda folder: folder.name)
+def test_the_page_of_an_ablation_is_made_of_its_lines(folder: Path, tmp_path: Path) -> None:
+    (ablation,) = (one for one in (CHANNELWISE, EDGES, VALUES, BINS) if one.name == folder.name)
+    results = read(folder / "results.jsonl")
+    page = write_page(ablation.name, ablation.property, list(ablation.variants), results, tmp_path)
+    assert page.read_text() == (folder / page.name).read_text()
+    assert (folder / "ablation.svg").is_file()
+    cells = Counter((line["task"], line["method"], line["head"]) for line in results.scores if line["labels"] == "all")
+    assert set(cells.values()) == {5}
+    assert {method for _, method, _ in cells} == {"raw", "none", *ablation.variants}
