@@ -106,7 +106,7 @@ def test_contract(name: str, layout: Layout, faithful: bool, root: Path, monkeyp
         open_data(name)
     layout.write(root, monkeypatch)
     if faithful and not entry.of_benchmark:
-        with pytest.raises(UserError, match=f"dabs_faithful: {name} is no set of the DABS benchmark"):
+        with pytest.raises(UserError, match=f"dabs_faithful: {name} is no data set of the DABS benchmark"):
             open_data(name, faithful=True)
         return
     dataset = open_data(name, faithful=faithful, cache=False)

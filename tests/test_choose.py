@@ -163,13 +163,14 @@ def test_further_configurations_are_recorded_and_never_chosen(
     tmp_path: Path, opened: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     choose(settings(tmp_path))
-    further = ("bins=2,quantized_views=one", "learning_rate=0.01,at=embeddings,temperature=0.5")
+    further = ("bins=2,quantized_views=one", "learning_rate=0.01,at=embeddings,temperature=0.5", "bins=4")
     path = choose(settings(tmp_path, further=further, quiet=False))
     assert "digits\trq\tlearning_rate=0.003 at=input bins=2 quantized_views=one\t" in capsys.readouterr().out
     lines = read_trials(path)
     assert [(line["number"], line.get("further", False)) for line in lines] == [
-        (1, False), (2, False), (3, True), (4, True),
+        (1, False), (2, False), (3, True), (4, True), (5, True),
     ]  # fmt: skip
+    assert lines[4]["configuration"] == lines[1]["configuration"]  # as one of the two, it is none of them
     assert lines[2]["configuration"] == {"learning_rate": 3e-3, "at": "input", "bins": 2, "quantized_views": "one"}
     assert lines[3]["configuration"] == {"learning_rate": 0.01, "at": "embeddings", "temperature": 0.5}
     rich = [{**line, "value": 1.0} if line.get("further") else line for line in lines]
@@ -184,7 +185,9 @@ def test_further_configurations_are_recorded_and_never_chosen(
     ("words", "said"),
     [
         ("bin=8", "further: 'bin=8' must be a setting of a method and its value, such as bins=8; did you mean bins"),
-        ("bins", "further: got 'bins', whose value must be a number"),
+        ("bins", "further: got 'bins', whose value must be a whole number"),
+        ("temperature=low", "further: got 'temperature=low', whose value must be a number"),
+        ("bins=8,bins=4", "further: got 'bins=8,bins=4', which names bins twice"),
         ("bins=0", "bins: got 0"),
         ("at=nowhere", "at: got 'nowhere'"),
         ("learning_rate=-1", "learning_rate"),

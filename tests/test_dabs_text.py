@@ -13,7 +13,7 @@ from tokenizers import Tokenizer
 
 from layouts import text
 from layouts.layout import Layout
-from randquant.data import Dataset
+from randquant.data import Dataset, open_data
 from randquant.data.cache import cached
 from randquant.data.dabs import glue, mc4, paws, vocabularies, wikitext103
 from randquant.data.dabs.words import Words
@@ -126,6 +126,31 @@ def test_a_changed_vocabulary_never_reads_what_another_left(english: Path, monke
         kept = cached(opened("wikitext103", english), english / "decoded", faithful=False).parts["train"]
         found.append(kept.take(torch.arange(4)).inputs[0][0].tolist()[:6])
     assert found == [[2, 1, 5, 1, 1, 3], [2, 1, 6, 1, 1, 3], [2, 1, 5, 1, 1, 3]]  # "= The Mill ="
+
+
+def test_a_file_that_took_the_place_of_another_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANDQUANT_DATA", str(tmp_path))
+
+    def symbols(name: str) -> torch.Tensor:
+        train = open_data(name).parts["train"]
+        return train.take(torch.arange(len(train.ids))).inputs[0]
+
+    LAYOUTS["sst2"].write(tmp_path, monkeypatch)
+    before = symbols("sst2")
+    (table,) = tmp_path.rglob("train.tsv")
+    head, *rows = table.read_bytes().splitlines(keepends=True)
+    table.write_bytes(b"".join([head, *rows[::-1]]))
+    assert torch.equal(symbols("sst2"), before.flip(0))
+
+    LAYOUTS["mc4"].write(tmp_path, monkeypatch)
+    before = symbols("mc4")  # English, French and so on, in turn
+    folder = tmp_path / "mc4" / "multilingual"
+    french = gzip.decompress((folder / "c4-fr.tfrecord-00000-of-01024.json.gz").read_bytes()).splitlines(keepends=True)
+    (folder / "c4-en.tfrecord-00000-of-01024.json.gz").write_bytes(gzip.compress(b"".join(french[:2])))
+    after = symbols("mc4")
+    assert not torch.equal(before[0], before[1])
+    assert torch.equal(after[0], before[1])
+    assert torch.equal(after[1:7], before[1:7])
 
 
 def test_lines_come_from_every_group_of_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

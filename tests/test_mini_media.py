@@ -170,6 +170,7 @@ def test_of_a_family_of_emoji_one_has_captions_and_all_are_a_group(
     assert groups.tolist() == [0, 1, 0, 2, 3, 2, 5, 6]
     with pytest.raises(UserError, match="must list 10 families of emoji or more"):
         emoji.read(ENTRIES["emoji"], tmp_path, False)
+    assert emoji.families([]) == []
     (folder / "img/google/64/1f605.png").unlink()
     with pytest.raises(UserError, match=r"1f605\.png"):
         emoji.families(every)

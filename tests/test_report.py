@@ -422,11 +422,11 @@ def test_the_headline_says_what_the_table_shows(headline: str, tmp_path: Path) -
 
 
 def test_a_headline_tells_of_another_head_that_says_the_contrary(tmp_path: Path) -> None:
-    values = {"raw": (0.5, 0.9), "none": (0.4, 0.4), "rq": (0.7, 0.6)}
+    values = {"raw": (0.5, 0.9, 0.95), "none": (0.4, 0.4), "rq": (0.7, 0.6)}  # of boosted trees there is raw alone
     lines = [
         line(method, head, "all", value)
         for method, some in values.items()
-        for head, value in zip(("linear", "knn"), some, strict=True)
+        for head, value in zip(("linear", "knn", "boosted"), some, strict=False)
     ]
     table = tables(read(write_results(tmp_path, lines) / "results.jsonl"))[0]
     assert findings(table).headline == (

@@ -93,17 +93,20 @@ def worded(text: str, domain: Domain) -> Configuration:
         UserError: a word is no setting of a method, or its value is none.
     """
     kinds = {"learning_rate": float} | {name: type(value) for name, value in asdict(MethodSettings()).items()}
-    values: dict[str, Any] = {"learning_rate": RATES[-1], "at": place_of(domain)}
+    values: dict[str, Any] = {}
     for word in text.split(","):
         name, _, value = word.partition("=")
         if name not in kinds:
             near = "".join(f"; did you mean {match}?" for match in get_close_matches(name, kinds, n=1))
             raise UserError(f"further: {word!r} must be a setting of a method and its value, such as bins=8{near}")
+        if name in values:
+            raise UserError(f"further: got {text!r}, which names {name} twice")
         try:
             values[name] = kinds[name](value)
         except ValueError:
-            raise UserError(f"further: got {word!r}, whose value must be a number") from None
-    return Configuration.from_dict(values)
+            number = "a whole number" if kinds[name] is int else "a number"
+            raise UserError(f"further: got {word!r}, whose value must be {number}") from None
+    return Configuration.from_dict({"learning_rate": RATES[-1], "at": place_of(domain)} | values)
 
 
 def place_of(domain: Domain) -> Place:

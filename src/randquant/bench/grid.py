@@ -97,7 +97,7 @@ class Plan:
             "draws": self.draws,
         }
         if self.protocol != "default":
-            probing = {"protocol": self.protocol} | ({"faithful": True} if self.faithful else {})
+            probing = {"protocol": self.protocol} | ({"faithful": "dropout"} if self.faithful else {})
         training = None if self.training is None else self.training.decisive()
         return config_hash({**self.cell._asdict(), "training": training, "probe": probing})
 

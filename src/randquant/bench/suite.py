@@ -31,7 +31,7 @@ from randquant.terminal import remark
 Piece = TypeVar("Piece")
 
 PLAIN = (RAW, UNTRAINED)  # the two rows that every table carries
-OPEN = (UNTRAINED, "emix")  # the published columns whose code is; that of RQ is not, and what is done here a reading
+PUBLIC_CODE = (UNTRAINED, "emix")  # published columns whose code is public; that of RQ under this protocol is not
 STEPS = 200  # of the mini suite, whose cells are to take two minutes on two processor cores at most
 
 
@@ -171,7 +171,7 @@ def plans(settings: BenchSettings) -> Iterator[Plan]:
 
 def equal(method: str, pair: Pair) -> bool:
     """Whether nothing but rounding and the draw is done otherwise than for the published figure, all errors kept."""
-    if method not in OPEN:
+    if method not in PUBLIC_CODE:
         return False
     used = {pair.task} if method == UNTRAINED else {*pair}
     return not any(DATASETS[name].remaining for name in used)

@@ -50,7 +50,8 @@ class Trial:
     @property
     def config_hash(self) -> str:
         """Names all settings that its scores depend on."""
-        return config_hash({"suite": SUITE, "task": self.task, "training": self.training.decisive()})
+        asked = {"suite": SUITE, "task": self.task, "training": self.training.decisive()}
+        return config_hash(asked | ({"further": True} if self.further else {}))
 
 
 def choose(settings: ChooseSettings) -> Path:
@@ -95,7 +96,7 @@ def trials(settings: ChooseSettings) -> Iterator[Trial]:
         entry = DATASETS[source]
         for method in methods:
             eight = configurations(method, entry.domain)
-            further = [worded(text, entry.domain) for text in settings.further]
+            further = [worded(text, entry.domain) for text in dict.fromkeys(settings.further)]
             for number, one in enumerate(further or eight, start=1 + len(eight) * bool(further)):
                 for seed in range(settings.seed, settings.seed + settings.seeds):
                     training = PretrainSettings(
@@ -163,7 +164,8 @@ def show(path: Path, everything: list[Trial]) -> None:
         if found is not None:
             told = _words(found.configuration.to_dict())
             rows.append([task, method, told, f"{found.value:.4f}", str(found.tried)])
-    write_table(("task", "method", "configuration", "value", "tried"), rows, text_columns=3)
+    title = "further configuration" if hashes else "best configuration"
+    write_table(("task", "method", title, "value", "tried"), rows, text_columns=3)
 
 
 def _words(configuration: Mapping[str, Any]) -> str:

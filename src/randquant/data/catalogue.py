@@ -126,7 +126,7 @@ def open_data(name: str, *, faithful: bool = False, cache: bool = True, **choice
             the benchmark's errors are asked for, and it is no set of the benchmark.
     """
     if faithful and (is_path(name) or not find_entry(name).of_benchmark):
-        raise UserError(f"dabs_faithful: {name} is no set of the DABS benchmark, whose code's errors that would keep")
+        raise UserError(f"dabs_faithful: {name} is no data set of the DABS benchmark, whose errors it keeps")
     if is_path(name):
         return open_path(name, **choices)
     entry = find_entry(name)

@@ -34,12 +34,12 @@ class Files:
 
 
 def state(path: Path | bytes) -> tuple[int, int]:
-    """The size of a file in bytes and its time of change in nanoseconds; zeros for a folder, -1 for what is not there.
+    """The size of a file in bytes and its time of change in nanoseconds; zeros for a folder.
 
-    What is not there is named by whoever reads it.
+    It is -1 and -1 where the file is not there, or may not be looked at; whoever reads it names it.
     """
     try:
         facts = os.stat(path)  # noqa: PTH116 - of bytes too
-    except FileNotFoundError:
+    except OSError:
         return -1, -1
     return (0, 0) if stat.S_ISDIR(facts.st_mode) else (facts.st_size, facts.st_mtime_ns)

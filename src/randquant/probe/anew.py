@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from randquant.data import Samples
 from randquant.quantize.draw import torch_seed
@@ -13,7 +14,8 @@ class Anew:
     """Features of a batch, with the encoder's dropout on: other ones in each epoch.
 
     Args:
-        encoder: any module that gives [B, D] from the inputs. It is left in the mode it was found in.
+        encoder: any module that gives [B, D] from the inputs. Its layers of dropout alone are switched, so that what it
+            normalises by stays as it was trained; it is left in the mode it was found in.
         samples: those of the training part.
         seed: names, with the epoch and the first sample of the batch, what is dropped.
         dropout: off, the features are the same in each epoch.
@@ -26,7 +28,10 @@ class Anew:
         """Features float32 [B, D] on the CPU, of these rows [B]."""
         device = next(self._encoder.parameters()).device
         was_training = self._encoder.training
-        self._encoder.train(self._dropout)
+        self._encoder.eval()
+        for layer in self._encoder.modules():
+            if isinstance(layer, _DropoutNd):
+                layer.train(self._dropout)
         try:
             with torch.random.fork_rng(devices=range(torch.cuda.device_count())), torch.no_grad():
                 torch.manual_seed(torch_seed(self._seed, "dropout", epoch, int(rows[0])))

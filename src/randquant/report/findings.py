@@ -81,7 +81,8 @@ def _headline(table: Table) -> str:
         return f"{listed([row.look.title for row in learned])} probed, without a plain row to compare with"
     columns = [i for i, column in enumerate(table.columns) if column.head == table.columns[0].head]
     ahead = {row.method: [i for i in columns if _lead(table, i, row) > 0] for row in learned}
-    behind = [i for i in columns if all(_lead(table, i, row) < 0 for row in learned if row.cells[i])]
+    reached = [i for i in columns if any(row.cells[i] for row in learned)]
+    behind = [i for i in reached if all(_lead(table, i, row) < 0 for row in learned if row.cells[i])]
     best = max(learned, key=lambda row: (len(ahead[row.method]), sum(row.mean(i) or 0.0 for i in columns)))
     won = ahead[best.method]
     name = best.look.title
@@ -98,10 +99,14 @@ def _headline(table: Table) -> str:
 
 
 def _against(table: Table, learned: Sequence[Row]) -> str:
-    """ "; by nearest neighbours, with all labels, raw pixels win", where another head says so; or nothing."""
-    apart = [i for i, column in enumerate(table.columns) if column.head != table.columns[0].head]
-    lost = [i for i in apart if all(_lead(table, i, row) < 0 for row in learned if row.cells[i])]
-    return f"; by {HEADS[table.columns[lost[0]].head].lower()}, {_plain_wins(table, lost)}" if lost else ""
+    """ "; by nearest neighbours, with all labels, raw pixels win", for each other head that says so; or nothing."""
+    lost: dict[str, list[int]] = {}
+    for i, column in enumerate(table.columns):
+        measured = [row for row in learned if row.cells[i]]
+        if column.head != table.columns[0].head and measured and all(_lead(table, i, row) < 0 for row in measured):
+            lost.setdefault(column.head, []).append(i)
+    told = (f"; by {HEADS.get(head, head).lower()}, {_plain_wins(table, some)}" for head, some in lost.items())
+    return "".join(told)
 
 
 def _plain_wins(table: Table, columns: Sequence[int]) -> str:

@@ -76,7 +76,7 @@ class BenchSettings:
             check_least(name, getattr(self, name), 1)
         check_least("job_gpus", self.job_gpus, 0)
         if self.dabs_faithful and self.suite != "dabs":
-            raise UserError("dabs_faithful: keeps errors of the DABS benchmark's code, which --suite mini has not")
+            raise UserError("dabs_faithful: keeps errors of the DABS benchmark, which do not concern --suite mini")
         if self.explored is not None and self.suite != "mini":
             raise UserError("explored: configurations are chosen for --suite mini alone; the benchmark's are its own")
         if self.submit != "no" and self.shard != "1/1":

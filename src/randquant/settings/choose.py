@@ -21,8 +21,9 @@ class ChooseSettings:
     tasks: str = ""
     """The tasks, with commas between them; by default all of the mini suite."""
     further: tuple[str, ...] = ()
-    """Configurations to look at instead of the eight, such as learning_rate=0.003,bins=8,quantized_views=one; what is
-    not named is as among the eight, or the default of randquant pretrain. They are recorded, and never chosen."""
+    """Configurations to look at instead of the eight, such as bins=8,quantized_views=one; the rate is 0.003 and values
+    are changed where the eight change them, unless learning_rate and at are named, and what else is not named is the
+    default of randquant pretrain. They are recorded, and never chosen."""
     out: Path = Path("runs/choose")
     """The folder for exploration.jsonl."""
     seed: int = 1000

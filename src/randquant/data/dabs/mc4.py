@@ -29,6 +29,7 @@ from randquant.data.batch import Dataset
 from randquant.data.dabs.vocabularies import xlm_roberta
 from randquant.data.dabs.words import Words
 from randquant.data.entry import Entry
+from randquant.data.files import state
 from randquant.data.items import Items
 from randquant.data.present import folder_of, reading
 from randquant.errors import UserError
@@ -53,7 +54,8 @@ def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
         if not count:
             raise UserError(f"data: {languages[fewest][0]} must hold documents, but has none; fetch it again")
         shards = tuple(tuple(paths[: len(one)]) for paths, one in zip(languages, lines, strict=True))
-        found[part] = Items(first + torch.arange(count), Stream(shards, tuple(lines), words))
+        states = tuple(tuple(map(state, some)) for some in shards)
+        found[part] = Items(first + torch.arange(count), Stream(shards, tuple(lines), words, states))
         first += DOCUMENTS[part]
     return entry.dataset(Spec((words.spec,)), found)
 
@@ -66,21 +68,24 @@ class Stream:
         shards: the files of each language.
         lines: how many documents each of them holds.
         words: what a document becomes.
+        states: of the files, as they were counted.
     """
 
     shards: tuple[tuple[Path, ...], ...]
     lines: tuple[tuple[int, ...], ...]
     words: Words
+    states: tuple[tuple[tuple[int, int], ...], ...]
 
     def __call__(self, position: int) -> tuple[Tensor, ...]:
         number, language = divmod(position, len(self.shards))
-        return (self.words(_documents(self.shards[language], self.lines[language]).text(number)),)
+        documents = _documents(self.shards[language], self.lines[language], self.states[language])
+        return (self.words(documents.text(number)),)
 
 
 class _Documents:
-    """The documents of one language, one of whose files is open."""
+    """The documents of one language, one of whose files is open, in the states that these were in."""
 
-    def __init__(self, shards: tuple[Path, ...], lines: tuple[int, ...]) -> None:
+    def __init__(self, shards: tuple[Path, ...], lines: tuple[int, ...], _: tuple[tuple[int, int], ...]) -> None:
         self._shards, self._starts = shards, [0, *accumulate(lines)]
         self._open: tuple[int, int, io.BufferedReader] | None = None  # file, its next line, and itself
 
@@ -126,10 +131,10 @@ def _counted(shards: list[Path], wanted: int, notes: Path) -> tuple[int, ...]:
         if sum(lines) >= wanted:
             break
         known = json.loads(notes.read_text()) if notes.exists() else {}
-        size = path.stat().st_size
-        if known.get(path.name, (None,))[0] != size:
+        now = list(state(path))
+        if known.get(path.name, (None,))[0] != now:
             with reading(path), _unpacked(path) as file:
-                known[path.name] = size, sum(block.count(b"\n") for block in iter(lambda: file.read(_BUFFER), b""))
+                known[path.name] = now, sum(block.count(b"\n") for block in iter(lambda: file.read(_BUFFER), b""))
             notes.parent.mkdir(parents=True, exist_ok=True)
             beside = notes.with_name(f"{notes.name}.part{os.getpid()}")
             beside.write_text(json.dumps(known))

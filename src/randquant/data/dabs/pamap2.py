@@ -20,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from randquant import __version__
 from randquant.data.batch import Dataset
 from randquant.data.entry import Entry
 from randquant.data.items import Items
@@ -132,7 +133,9 @@ def _mapped(path: Path) -> NDArray[np.float32]:
 def _kept(file: Path, folder: Path, faithful: bool) -> Path:
     """A recording without gaps, kept as float32 [1 + 52, rows] for all processes to map: the activity comes first."""
     state = file.stat()
-    key = hashlib.sha256(f"{file} {state.st_size} {state.st_mtime_ns} {faithful}".encode()).hexdigest()[:16]
+    key = hashlib.sha256(f"{__version__} {file} {state.st_size} {state.st_mtime_ns} {faithful}".encode()).hexdigest()[
+        :16
+    ]
     kept = folder / f"pamap2-{file.stem}-{key}.npy"
     if not kept.exists():
         if state.st_size >= _LARGE:

@@ -70,8 +70,8 @@ def blocks(
 
 
 @functools.lru_cache(maxsize=4)
-def texts(file: Path, block: int, columns: Columns) -> tuple[Any, ...]:
-    """The columns of texts of one block, as pyarrow has them; the last few are held."""
+def texts(file: Path, block: int, columns: Columns, state: tuple[int, int]) -> tuple[Any, ...]:
+    """The columns of texts of one block, as pyarrow has them; the last few are held, for a file in that state."""
     if file.suffix == TABBED:
         return _texts(_frame(file, columns), columns)
     return _of_group(file, block, columns.texts)

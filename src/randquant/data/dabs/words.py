@@ -15,6 +15,7 @@ from torch import Tensor
 
 from randquant.data.dabs.rows import Columns, blocks, texts
 from randquant.data.entry import Entry
+from randquant.data.files import state
 from randquant.data.items import Items
 from randquant.data.present import folder_of, reading
 from randquant.errors import UserError
@@ -120,7 +121,7 @@ class Rows:
     def __call__(self, position: int) -> tuple[Tensor, ...]:
         row = int(self.places[position])
         file, block, first = self.blocks[np.searchsorted(self.blocks[:, 2], row, side="right") - 1].tolist()
-        found = texts(self.files[file], block, self.columns)
+        found = texts(self.files[file], block, self.columns, state(self.files[file]))
         return (self.words(*(column[row - first].as_py() or "" for column in found)),)
 
 

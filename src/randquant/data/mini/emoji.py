@@ -4,9 +4,9 @@ The task is to tell whether a caption is the picture's. Two emoji, drawn by key,
 their own name and both with the other's, so that neither the picture nor the caption alone tells anything. The two are
 one group: were a caption's right picture on one side of a cut and its wrong one on the other, whoever knows the caption
 would be told the opposite. Drawings are emoji without variants of skin, on white. Of a family the first is taken: such
-are a man and a woman who do the same, and names that share a drawing, as the flags of Norway and Svalbard do. Every
-fifth of these is for testing, in the order of the file; of an odd number one is left over. The symbols are learnt from
-the names of the training part.
+are a man and a woman who do the same, by the words of their names alone, so that prince and princess are two; and names
+that share a drawing, as the flags of Norway and Svalbard do. Every fifth of these is for testing, in the order of the
+file; of an odd number one is left over. The symbols are learnt from the names of the training part.
 
 Source: packages emoji-datasource-google (drawings of Noto Emoji) and emojibase-data (names of Unicode's CLDR).
 """
@@ -133,7 +133,7 @@ def families(drawn: Sequence[Emoji]) -> list[int]:
     first: dict[str | bytes, int] = {}
     for place, one in enumerate(drawn):
         links += [(first.setdefault(mark, place), place) for mark in (_deed(one.name), _bytes(one.path))]
-    return [int(family) for family in joined(torch.tensor(links), len(drawn))]
+    return [int(family) for family in joined(torch.tensor(links).view(-1, 2), len(drawn))]
 
 
 def _deed(name: str) -> str:

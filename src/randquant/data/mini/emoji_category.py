@@ -47,7 +47,7 @@ def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
     target = torch.tensor([_WORDS.index(one.category) for one in drawn])
     testing = groups % TESTED == TESTED - 1
     if len(set(family)) < TESTED:
-        raise UserError(f"data: {root / entry.folder} must hold {TESTED} emoji or more of the categories")
+        raise UserError(f"data: {root / entry.folder} must hold {TESTED} families of emoji or more of the categories")
     parts = {}
     for part, chosen in (("train", ~testing), ("test", testing)):
         ids = chosen.nonzero()[:, 0]
