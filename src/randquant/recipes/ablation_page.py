@@ -110,7 +110,9 @@ def _picture(varied: str, variants: Sequence[str], cells: Cells) -> str:
         axes.set_xlim(-0.5, len(variants) - 0.5)
         axes.set_xlabel(varied)
         if not place:
-            axes.set_ylabel("score times 100 (dotted: random encoder)")
+            axes.set_ylabel("score times 100")
+            if any(method == "none" for _, method, _ in cells):
+                axes.plot([], [], ":", color="gray", linewidth=1, label="Random encoder")
             if axes.get_legend_handles_labels()[0]:  # nothing may have been measured yet
                 axes.legend(fontsize=8, frameon=False)
     buffer = io.StringIO()

@@ -12,7 +12,7 @@ _ALL = (*_COLOURED, "fashion_mnist")
 
 CHANNELWISE = Ablation(
     "ablation-channelwise",
-    "bins of",
+    "scope of the bins",
     {"each channel": {"per": "channel"}, "shared": {"per": "sample"}},
     _COLOURED,
     fewest_channels=2,
@@ -29,8 +29,10 @@ def channelwise(settings: RecipeSettings) -> Path:
     Data:     emoji_category (colour pictures), watch (six axes of unequal range); inputs of one channel are refused,
               since there the two are the same
     Hardware: a CPU will do
-    Expected: no figure of our own yet. The paper has 67.9 for bins of each channel and 64.3 for shared ones (ImageNet,
-              ResNet-50), which are other data, another encoder and another length of training
+    Expected: nothing decided in 300 steps and five seeds, docs/results/ablation-channelwise: shared bins less bins of
+              each channel are +1.0 points [-3.4, 5.5] by neighbours on emoji_category, -7.5 [-20.8, 5.7] on watch. The
+              paper has 67.9 for bins of each channel and 64.3 for shared ones (ImageNet, ResNet-50), which are other
+              data, another encoder and another length of training
     """
     return run_ablation(CHANNELWISE, settings)
 
