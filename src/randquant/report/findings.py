@@ -70,6 +70,12 @@ def _lead(table: Table, column: int, row: Row) -> int:
     return 0 if abs(gap) < max(_LEVEL, luck) else int(copysign(1, gap))
 
 
+def _is_lost(table: Table, column: int, learned: Sequence[Row]) -> bool:
+    """Whether trained methods were measured there, and all of them are clearly behind the best plain row."""
+    measured = [row for row in learned if row.cells[column]]
+    return bool(measured) and all(_lead(table, column, row) < 0 for row in measured)
+
+
 def _headline(table: Table) -> str:
     """The first head's story: where a trained method is ahead of the plain rows, and where it is not."""
     learned = [row for row in table.rows if not row.plain and any(row.cells)]
@@ -81,8 +87,7 @@ def _headline(table: Table) -> str:
         return f"{listed([row.look.title for row in learned])} probed, without a plain row to compare with"
     columns = [i for i, column in enumerate(table.columns) if column.head == table.columns[0].head]
     ahead = {row.method: [i for i in columns if _lead(table, i, row) > 0] for row in learned}
-    reached = [i for i in columns if any(row.cells[i] for row in learned)]
-    behind = [i for i in reached if all(_lead(table, i, row) < 0 for row in learned if row.cells[i])]
+    behind = [i for i in columns if _is_lost(table, i, learned)]
     best = max(learned, key=lambda row: (len(ahead[row.method]), sum(row.mean(i) or 0.0 for i in columns)))
     won = ahead[best.method]
     name = best.look.title
@@ -102,8 +107,7 @@ def _against(table: Table, learned: Sequence[Row]) -> str:
     """ "; by nearest neighbours, with all labels, raw pixels win", for each other head that says so; or nothing."""
     lost: dict[str, list[int]] = {}
     for i, column in enumerate(table.columns):
-        measured = [row for row in learned if row.cells[i]]
-        if column.head != table.columns[0].head and measured and all(_lead(table, i, row) < 0 for row in measured):
+        if column.head != table.columns[0].head and _is_lost(table, i, learned):
             lost.setdefault(column.head, []).append(i)
     told = (f"; by {HEADS.get(head, head).lower()}, {_plain_wins(table, some)}" for head, some in lost.items())
     return "".join(told)

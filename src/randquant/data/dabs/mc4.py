@@ -83,9 +83,9 @@ class Stream:
 
 
 class _Documents:
-    """The documents of one language, one of whose files is open, in the states that these were in."""
+    """The documents of one language, one of whose files is open."""
 
-    def __init__(self, shards: tuple[Path, ...], lines: tuple[int, ...], _: tuple[tuple[int, int], ...]) -> None:
+    def __init__(self, shards: tuple[Path, ...], lines: tuple[int, ...]) -> None:
         self._shards, self._starts = shards, [0, *accumulate(lines)]
         self._open: tuple[int, int, io.BufferedReader] | None = None  # file, its next line, and itself
 
@@ -104,7 +104,10 @@ class _Documents:
             return str(json.loads(found)["text"])
 
 
-_documents = functools.lru_cache(maxsize=32)(_Documents)
+@functools.lru_cache(maxsize=32)
+def _documents(shards: tuple[Path, ...], lines: tuple[int, ...], states: tuple[tuple[int, int], ...]) -> _Documents:
+    """Those of files in these states; files that took their places are opened anew."""
+    return _Documents(shards, lines)
 
 
 def _unpacked(path: Path) -> io.BufferedReader:

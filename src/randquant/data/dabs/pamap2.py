@@ -23,6 +23,7 @@ from torch import Tensor
 from randquant import __version__
 from randquant.data.batch import Dataset
 from randquant.data.entry import Entry
+from randquant.data.files import state
 from randquant.data.items import Items
 from randquant.data.present import folder_of, reading
 from randquant.errors import UserError
@@ -132,14 +133,13 @@ def _mapped(path: Path) -> NDArray[np.float32]:
 
 def _kept(file: Path, folder: Path, faithful: bool) -> Path:
     """A recording without gaps, kept as float32 [1 + 52, rows] for all processes to map: the activity comes first."""
-    state = file.stat()
-    key = hashlib.sha256(f"{__version__} {file} {state.st_size} {state.st_mtime_ns} {faithful}".encode()).hexdigest()[
-        :16
-    ]
+    size, changed = state(file)
+    told = f"{__version__} {file} {size} {changed} {faithful}"
+    key = hashlib.sha256(told.encode()).hexdigest()[:16]
     kept = folder / f"pamap2-{file.stem}-{key}.npy"
     if not kept.exists():
-        if state.st_size >= _LARGE:
-            tell(f"reading {file}, once: {state.st_size / 1e6:.0f} MB")
+        if size >= _LARGE:
+            tell(f"reading {file}, once: {size / 1e6:.0f} MB")
         with reading(file):
             table = np.loadtxt(file, ndmin=2)
             if table.shape[1] != _COLUMNS:

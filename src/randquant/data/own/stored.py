@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from randquant.data.files import state
 from randquant.errors import UserError
 from randquant.terminal import remark
 
@@ -102,8 +103,8 @@ def stored(path: Path, folder: Path, read: Callable[[], Piecewise]) -> Stored:
     Raises:
         UserError: there is no room for them.
     """
-    facts = path.stat()
-    name, version = _digest(str(path.absolute())), _digest(f"{facts.st_size} {facts.st_mtime_ns}")
+    size, changed = state(path)
+    name, version = _digest(str(path.absolute())), _digest(f"{size} {changed}")
     place = folder / f"{name}-{version}"
     if not place.exists():
         _store(path, place, read())
