@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -24,7 +23,6 @@ from randquant.bench.trials import trials
 from randquant.data import DATASETS, Batch, Dataset, Samples
 from randquant.errors import UserError
 from randquant.methods import METHODS, PARTNERS, words_of
-from randquant.probe.blocks import blocks_of, counted
 from randquant.settings import BenchSettings, ChooseSettings
 from randquant.spec import Grid, Spec, Target, Tokens
 
@@ -248,15 +246,3 @@ def test_shards_are_even_and_mixed(tmp_path: Path) -> None:
 def test_several_processes_do_what_one_does() -> None:
     assert sorted(spread(abs, [-3, 2, -1], 2)) == [1, 2, 3]
     assert list(spread(abs, [-3, 2, -1], 1)) == [3, 2, 1]
-
-
-def test_blocks_are_whole_groups_and_count_everything() -> None:
-    groups = torch.arange(1200) // 3
-    samples = Batch(torch.arange(1200), (torch.zeros(1200, 1),), None, groups)
-    blocks = blocks_of(samples)
-    assert blocks.shape == (1200,)
-    assert set(blocks.tolist()) == set(range(100))
-    assert all(len(set(blocks[groups.numpy() == group].tolist())) == 1 for group in range(400))
-    right = np.arange(1200) % 4 == 0
-    assert sum(counted(right, blocks)) == 300
-    assert counted(right, blocks)[7] == int(right[blocks == 7].sum())

@@ -33,7 +33,8 @@ from randquant.pretrain.processes import under_torchrun
 from randquant.probe import Score, labels_of, raw
 from randquant.probe.cut import Labels
 from randquant.probe.features import groups_of
-from randquant.probe.score import PENALTIES, Features, choose_penalty, logistic, standardise
+from randquant.probe.logistic import Logistic, logistic
+from randquant.probe.score import PENALTIES, Features, choose_penalty, standardise
 from randquant.probe.task import show
 from randquant.probe.unseen import split_path
 from randquant.quantize.draw import torch_seed
@@ -168,7 +169,7 @@ def _trained(run: Run, make_module: Callable[[], nn.Module] | None) -> Encoder:
     return run.encoder() if make_module is None else run.encoder(make_module())
 
 
-def _read(features: Features, labels: Labels, some: Labelled) -> Any:
+def _read(features: Features, labels: Labels, some: Labelled) -> Logistic:
     """The plain row: the probe's logistic regression, its penalty chosen on the validation part if there is one."""
     penalty = PENALTIES[len(PENALTIES) // 2]
     if len(some.validation):

@@ -9,21 +9,17 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from randquant.data import Metric
+from randquant.probe.blocks import Value
 from randquant.spec import TargetKind
 
 Scores = NDArray[np.float64]
 Targets = NDArray[np.int64] | NDArray[np.float64]
 
 
-def named_right(scores: Scores, targets: Targets) -> NDArray[np.bool_]:
-    """What is named right, bool [N]: the class with the largest of [N, classes], or yes where [N] is above 0."""
-    named = scores.argmax(axis=1) if scores.ndim == 2 else scores > 0
-    return np.asarray(named == targets)
-
-
 def accuracy(scores: Scores, targets: Targets) -> float:
-    """The share that is named right."""
-    return float(np.mean(named_right(scores, targets)))
+    """The share that is named right: by the largest of [N, classes], or by yes where [N] is above 0."""
+    named = scores.argmax(axis=1) if scores.ndim == 2 else scores > 0
+    return float(np.mean(named == targets))
 
 
 def pearson(scores: Scores, targets: Targets) -> float:
@@ -51,6 +47,11 @@ def auroc_macro(scores: Scores, targets: Targets) -> float:
         if pairs:
             areas.append((rankdata(column)[found].sum() - with_it * (with_it + 1) / 2) / pairs)
     return float(np.mean(areas)) if areas else 0.5
+
+
+def part_scorer(metric: Metric, scores: Scores, targets: Targets) -> Value:
+    """The metric of some samples alone; scores and targets are those of all."""
+    return lambda rows: METRICS[metric](scores[rows], targets[rows])
 
 
 def chance(metric: Metric, targets: Targets) -> float:

@@ -20,10 +20,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
 
 from randquant.errors import UserError
+from randquant.probe.blocks import Value
 from randquant.probe.cut import Groups, Labels, cut
+from randquant.probe.logistic import logistic, logistic_path, rotate
 
 Features = NDArray[np.float32] | NDArray[np.float64]
 FEW = (1, 5, 20)  # labels a class
@@ -41,15 +42,15 @@ class Score:
         metric: "linear_accuracy" or "knn_accuracy".
         labels: "1", "5", "20" or "all".
         draw: which draw of the few labels; 0 where all are used.
-        value: the share of the test part that is named right.
-        right: which samples of the test part those are, bool [N], where all labels are used; None elsewhere.
+        value: of the whole test part, the share that is named right unless the metric is another.
+        of: the same of some of its samples alone, where all labels are used; None elsewhere.
     """
 
     metric: str
     labels: str
     draw: int
     value: float
-    right: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+    of: Value | None = field(default=None, compare=False, repr=False)
 
     @property
     def head(self) -> str:
@@ -103,8 +104,13 @@ def score(
         name = "all" if count is None else str(count)
         for metric, named in (("linear_accuracy", head.predict(scaled_test)), ("knn_accuracy", voted)):
             right = named == test_labels
-            scores.append(Score(metric, name, draw, _share(right), right if count is None else None))
+            scores.append(Score(metric, name, draw, _share(right), share_of(right) if count is None else None))
     return scores
+
+
+def share_of(right: NDArray[np.bool_]) -> Value:
+    """The accuracy of some samples alone, from what is named right among all, bool [N]."""
+    return lambda rows: _share(right[rows])
 
 
 def neighbours(train: Features, labels: Labels, queries: Features, k: int = NEIGHBOURS) -> Labels:
@@ -201,11 +207,6 @@ def draw_few(labels: Labels, pool: Labels, count: int, rng: np.random.Generator)
     return np.concatenate([rng.permutation(indices)[:count] for indices in members])
 
 
-def logistic(features: Features, labels: Labels, penalty: float) -> LogisticRegression:
-    # scikit-learn sums the loss over samples, so its C falls with their number.
-    return LogisticRegression(C=1 / (penalty * len(labels)), tol=1e-6, max_iter=100_000).fit(features, labels)
-
-
 def choose_penalty(
     features: Features,
     labels: Labels,
@@ -216,12 +217,8 @@ def choose_penalty(
     """The penalty with the highest accuracy on the validation part; of equals, the strongest."""
     if len(penalties) == 1:
         return penalties[0]
-    head = LogisticRegression(tol=1e-6, max_iter=100_000, warm_start=True)
-    reached = []
-    for penalty in penalties:
-        head.set_params(C=1 / (penalty * len(labels))).fit(features, labels)
-        reached.append(_share(head.predict(held_out) == held_out_labels))
-    return penalties[int(np.argmax(reached))]
+    heads = logistic_path(rotate(features), labels, penalties)
+    return penalties[int(np.argmax([_share(head.predict(held_out) == held_out_labels) for head in heads]))]
 
 
 def unit(features: Features) -> Features:

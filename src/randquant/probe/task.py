@@ -19,7 +19,7 @@ from randquant.errors import UserError
 from randquant.methods import UNTRAINED
 from randquant.probe.anew import Anew
 from randquant.probe.benchmark import score_benchmark
-from randquant.probe.blocks import blocks_of, counted
+from randquant.probe.blocks import added, blocks_of, sizes
 from randquant.probe.boosted import COLUMNS, boosted
 from randquant.probe.features import RANDOM, RAW, extract, groups_of, labels_of, named_encoders, targets_of
 from randquant.probe.metrics import SCORED_BY, chance
@@ -199,7 +199,7 @@ def result_lines(
     config_hash: str,
     comparable: bool = False,
 ) -> list[dict[str, Any]]:
-    """The scores as lines of a results.jsonl; with all labels `blocks` counts what is named right, block by block.
+    """The scores as lines of a results.jsonl; with all labels `blocks` has what each block of the test part adds.
 
     Args:
         scores: of one method on one task, from one seed.
@@ -214,7 +214,7 @@ def result_lines(
     assert target is not None
     by_chance = chance(dataset.metric, targets_of(test, target.kind))
     blocks = blocks_of(test)
-    samples = counted(np.ones(len(blocks), dtype=bool), blocks)
+    samples = sizes(blocks)
     return [
         {
             "suite": suite,
@@ -236,7 +236,7 @@ def result_lines(
             "config_hash": config_hash,
             "version": __version__,
         }
-        | ({} if one.right is None else {"blocks": {"right": counted(one.right, blocks), "samples": samples}})
+        | ({} if one.of is None else {"blocks": {"right": added(one.of, blocks), "samples": samples}})
         for one in scores
     ]
 

@@ -8,13 +8,15 @@ nearest neighbours. Yes-or-no targets have a logistic head each, numbers have ri
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import Ridge
 
 from randquant.data import Metric
 from randquant.probe.cut import Groups, cut_values
-from randquant.probe.metrics import METRICS, Scores, Targets
+from randquant.probe.logistic import logistic_path, rotate
+from randquant.probe.metrics import METRICS, Scores, Targets, part_scorer
 from randquant.probe.score import (
     NEIGHBOURS,
     PENALTIES,
@@ -54,48 +56,45 @@ def score_values(
     """
     check_features("training", train, train_targets)
     check_features("test", test, test_targets)
-    fit = ridge if train_targets.dtype.kind == "f" and train_targets.ndim == 1 else logistic_each
+    heads = ridge if train_targets.dtype.kind == "f" and train_targets.ndim == 1 else logistic_each
     scaled, scaled_test = standardise(train, test)
     pool, held_out = cut_values(len(train), seed, groups)
-    reached = [
-        METRICS[metric](fit(scaled[pool], train_targets[pool], penalty)(scaled[held_out]), train_targets[held_out])
-        for penalty in (penalties if len(penalties) > 1 else ())
-    ]
-    head = fit(scaled, train_targets, penalties[int(np.argmax(reached)) if reached else 0])
+    best = penalties[0]
+    if len(penalties) > 1:
+        tried = heads(scaled[pool], train_targets[pool], penalties)
+        best = penalties[
+            int(np.argmax([METRICS[metric](one(scaled[held_out]), train_targets[held_out]) for one in tried]))
+        ]
+    (head,) = heads(scaled, train_targets, [best])
     near = nearest_mean(train, train_targets.astype(np.float64), test, k=NEIGHBOURS)
     name = metric.removesuffix("_macro")
     return [
-        Score(f"linear_{name}", "all", 0, METRICS[metric](head(scaled_test), test_targets)),
-        Score(f"knn_{name}", "all", 0, METRICS[metric](near, test_targets)),
+        Score(
+            f"{which}_{name}", "all", 0, METRICS[metric](found, test_targets), part_scorer(metric, found, test_targets)
+        )
+        for which, found in (("linear", head(scaled_test)), ("knn", near))
     ]
 
 
-def ridge(features: Features, targets: Targets, penalty: float) -> Predict:
-    """Numbers [N] by linear regression with squared coefficients weighed by the penalty against the mean loss."""
-    head = Ridge(alpha=penalty * len(targets)).fit(features, targets)
-
-    def predict(queries: Features) -> Scores:
-        numbers: Scores = head.predict(queries)
-        return numbers
-
-    return predict
+def ridge(features: Features, targets: Targets, penalties: Sequence[float]) -> list[Predict]:
+    """Numbers [N] by linear regressions whose squared coefficients each penalty weighs against the mean loss."""
+    return [Ridge(alpha=penalty * len(targets)).fit(features, targets).predict for penalty in penalties]
 
 
-def logistic_each(features: Features, targets: Targets, penalty: float) -> Predict:
-    """Logits of yes, [N] or [N, findings], from one logistic regression a finding.
+def logistic_each(features: Features, targets: Targets, penalties: Sequence[float]) -> list[Predict]:
+    """Logits of yes, [N] or [N, findings], from one logistic regression a finding; for each penalty.
 
     A finding that the training part holds only one way has a logit of 0.
     """
-    columns = targets.reshape(len(targets), -1)
-    heads = [
-        LogisticRegression(C=1 / (penalty * len(targets)), tol=1e-6, max_iter=100_000).fit(features, column)
-        if len(np.unique(column)) == 2
-        else None
+    columns, rotated = targets.reshape(len(targets), -1).astype(np.int64), rotate(features)
+    paths = [
+        list(logistic_path(rotated, column, penalties)) if len(np.unique(column)) == 2 else [None] * len(penalties)
         for column in columns.T
     ]
 
-    def predict(queries: Features) -> Scores:
-        logits = [np.zeros(len(queries)) if head is None else head.decision_function(queries) for head in heads]
+    def predict(place: int, queries: Features) -> Scores:
+        heads = [path[place] for path in paths]
+        logits = [np.zeros(len(queries)) if head is None else np.diff(head.logits(queries))[:, 0] for head in heads]
         return np.stack(logits, axis=1).reshape(len(queries), *targets.shape[1:])
 
-    return predict
+    return [partial(predict, place) for place in range(len(penalties))]

@@ -6,7 +6,7 @@ import dataclasses
 
 from randquant.data import Dataset
 from randquant.probe import extract, labels_of
-from randquant.probe.score import Score
+from randquant.probe.score import Score, share_of
 from randquant.settings import SuperviseSettings
 from randquant.supervise.training import train_classifier
 
@@ -21,4 +21,4 @@ def supervised_score(settings: SuperviseSettings, dataset: Dataset) -> Score:
     _, classifier = train_classifier(settings, training)
     test = dataset.parts["test"]
     right = extract(classifier, test).argmax(axis=1) == labels_of(test)
-    return Score("linear_accuracy", "all", 0, float(right.mean()), right)
+    return Score("linear_accuracy", "all", 0, float(right.mean()), share_of(right))
