@@ -27,6 +27,7 @@ import factors
 import oracle
 import paired
 import processes
+import regression
 import rows
 import speed
 from results import Case, Results
@@ -95,6 +96,15 @@ def test_a_bar_of_training_can_be_missed() -> None:
     assert rows.verdict(rows.Row("", "", "at most 1", False), judged=True) == "**missed**"
     assert rows.verdict(rows.Row("", "", "at most 1", True), judged=True) == "met"
     assert rows.verdict(rows.Row("", "", "at most 1", False), judged=False) == ""
+
+
+def test_the_regression_is_compared_with_scikit_learns(capsys: pytest.CaptureFixture[str]) -> None:
+    regression.main(regression.Options(tasks=("digits",), threads=torch.get_num_threads()))
+    *_, row = capsys.readouterr().out.splitlines()
+    _, name, samples, features, _, _, gap, chosen, _ = (cell.strip() for cell in row.split("|"))
+    assert (name, samples, features) == ("digits", "724", "64")
+    assert float(gap) < 1
+    assert "and" not in chosen
 
 
 def test_the_effect_of_a_factor_by_hand() -> None:
