@@ -409,11 +409,24 @@ def test_packages_are_fetched_by_their_clients(
     assert capfd.readouterr().err == "toy: toy-data by npm\n"
 
 
+def test_what_needs_no_registration_and_has_a_known_sum_is_fetched() -> None:
+    roles = [(one.name, role) for one in DATASETS.values() if one.of_benchmark for role in one.roles]
+    by_hand = {one.name for one in DATASETS.values() if one.of_benchmark and one.obtain}
+    registered = {name for name in by_hand if DATASETS[name].licence.startswith("registration")}
+    fluent = {"fluent_location", "fluent_action", "fluent_object"}
+    assert registered == {"imagenet", "voxceleb1", "chexpert"} | fluent
+    assert by_hand - registered == {"audio_mnist", "wikitext103", "mrpc", "mc4", "pamap2", "chestxray8", "vqa"}
+    told = (Path(__file__).parents[1] / "docs/dabs.md").read_text(encoding="utf-8")
+    assert f"{sum(name not in by_hand for name, _ in roles)} of the {len(roles)} roles" in told
+
+
 def test_the_sources_of_the_catalogue_have_one_sum_each() -> None:
     sources = [source for entry in DATASETS.values() for source in entry.sources]
     assert sources
     for source in sources:
-        assert source.url.startswith("https://")
+        assert source.url.startswith(
+            ("https://", "http://images.cocodataset.org/")
+        )  # which has no other; the sum tells
         assert (len(source.md5), len(source.sha256)) in {(32, 0), (0, 64)}
     for name, entry in DATASETS.items():
         assert not entry.folder or entry.sources or entry.packages or entry.obtain, f"{name} cannot be obtained"

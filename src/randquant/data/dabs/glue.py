@@ -13,13 +13,23 @@ from randquant.data.batch import Dataset, Metric
 from randquant.data.dabs.rows import Columns
 from randquant.data.dabs.vocabularies import bert
 from randquant.data.dabs.words import row_parts, shards
-from randquant.data.entry import Entry
+from randquant.data.entry import Entry, Source
 from randquant.data.present import folder_of
 from randquant.spec import Spec, Target
 
 _BINARY, _SCORE = Target("binary", 1), Target("regression", 1)
 _INFERENCE = ("entailment", "neutral", "contradiction")  # in the order of the labels
 _FOLLOWS = ("entailment", "not_entailment")
+_SUMS = {  # of the archives; MRPC has none
+    "CoLA.zip": "f212fcd832b8f7b435fb991f101abf89f96b933ab400603bf198960dfc32cbff",
+    "MNLI.zip": "e7c1d896d26ed6caf700110645df426cc2d8ebf02a5ab743d5a5c68ac1c83633",
+    "QNLIv2.zip": "e634e78627a29adaecd4f955359b22bf5e70f2cbd93b493f2d624138a0c0e5f5",
+    "QQP.zip": "40e7c862c04eb26ee04b67fd900e76c45c6ba8e6d8fab4f8f1f8072a1a3fbae0",
+    "RTE.zip": "6bf86de103ecd335f3441bd43574d23fef87ecc695977a63b82d5efb206556ee",
+    "SST-2.zip": "d67e16fb55739c1b32cdce9877596db1c127dc322d93c082281f64057c16deaa",
+    "STS-B.zip": "e60a6393de5a8b5b9bac5020a1554b54e3691f9d600b775bd131e613ac179c85",
+    "WNLI.zip": "ae0e8e4d16f4d46d4a0a566ec7ecceccfd3fbfaa4a7a4b4e02848c0f2561ac46",
+}
 _MNLI = Columns(("sentence1", "sentence2"), "gold_label", _INFERENCE)
 
 
@@ -112,6 +122,12 @@ def read(entry: Entry, root: Path, faithful: bool) -> Dataset:
     return entry.dataset(Spec((words.spec,), task.target), parts, task.classes)
 
 
+def _sources(task: _Task) -> tuple[Source, ...]:
+    """The archive that unpacks into the task's folder of tab-separated text, if there is one."""
+    archives = [name for name in _SUMS if name.removesuffix(".zip").removesuffix("v2") == task.published]
+    return tuple(Source(f"https://dl.fbaipublicfiles.com/glue/data/{name}", sha256=_SUMS[name]) for name in archives)
+
+
 ENTRIES = tuple(
     Entry(
         name=name,
@@ -124,9 +140,11 @@ ENTRIES = tuple(
         f"{name}/validation-*-of-*.parquet",
         size=f"{task.rows} rows",
         licence="free; its authors' terms",
-        obtain=f"from gluebenchmark.com, as the folder {task.published} of tab-separated text, or from "
-        "huggingface.co/datasets/nyu-mll/glue: "
-        + (f"the folders {task.train} and {name}" if task.train else f"the folder {name}"),
+        obtain=""
+        if _sources(task)
+        else f"from gluebenchmark.com, as the folder {task.published} of tab-separated text, or from "
+        f"huggingface.co/datasets/nyu-mll/glue: the folder {name}",
+        sources=_sources(task),
         needs=("bert-base-uncased",),
         metric=task.metric,
         batch=128,

@@ -11,7 +11,7 @@ import torch
 
 from randquant.data.batch import Dataset
 from randquant.data.dabs.sound import ENDS, GRID, PADDING, found_in, numbered, parts
-from randquant.data.entry import Entry
+from randquant.data.entry import Entry, Source
 from randquant.data.present import folder_of, reading
 from randquant.errors import UserError
 from randquant.spec import Spec, Target
@@ -71,7 +71,12 @@ ENTRIES = (
         layout="validation_list.txt, testing_list.txt and <word>/<speaker>_nohash_<number>.wav",
         size="2.3 GB",
         licence="CC BY 4.0",
-        obtain="from download.tensorflow.org/data/speech_commands_v0.02.tar.gz; unpack it in this folder",
+        sources=(
+            Source(
+                "https://download.tensorflow.org/data/speech_commands_v0.02.tar.gz",
+                sha256="af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+            ),
+        ),
         differences=(
             "Clips of the official test list are for testing only, and each clip stands once; in the benchmark all of "
             "them are for training too, and those of the validation list twice, because a line end is not cut off.",

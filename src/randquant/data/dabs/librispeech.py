@@ -13,13 +13,18 @@ from torch import Tensor
 
 from randquant.data.batch import Dataset
 from randquant.data.dabs.sound import ENDS, GRID, PADDING, found_in, parts
-from randquant.data.entry import Entry
+from randquant.data.entry import Entry, Source
 from randquant.data.present import folder_of, reading
 from randquant.spec import Spec, Target
 
 _FOLDER = "LibriSpeech"
-_TRAIN = ("train-clean-100", "train-clean-360", "train-other-500")
-_TEST = "dev-clean"
+_SUMS = {
+    "train-clean-100": "d4ddd1d5a6ab303066f14971d768ee43278a5f2a0aa43dc716b0e64ecbbbf6e2",
+    "train-clean-360": "146a56496217e96c14334a160df97fffedd6e0a04e66b9c5af0d40be3c792ecf",
+    "train-other-500": "ddb22f27f96ec163645d53215559df6aa36515f26e01dd70798188350adcb6d2",
+    "dev-clean": "76f87d090650617fca0cac8f88b9416e0ebf80350acb97b343a85fa903728ab3",
+}
+*_TRAIN, _TEST = _SUMS
 _SCALE = (-22.924, 12.587)
 
 
@@ -70,6 +75,10 @@ def _drawn(target: Tensor) -> Tensor:
     return torch.from_numpy(train)
 
 
+def _source(subset: str) -> Source:
+    return Source(f"https://www.openslr.org/resources/12/{subset}.tar.gz", sha256=_SUMS[subset])
+
+
 ENTRIES = (
     Entry(
         name="librispeech",
@@ -81,7 +90,7 @@ ENTRIES = (
         layout=f"LibriSpeech/{{{', '.join((*_TRAIN, _TEST))}}}/<speaker>/<chapter>/*.flac",
         size="60 GB",
         licence="CC BY 4.0",
-        obtain=f"from openslr.org/12: {', '.join(f'{subset}.tar.gz' for subset in (*_TRAIN, _TEST))}; unpack all here",
+        sources=tuple(_source(subset) for subset in _SUMS),
         differences=(PADDING,),
         remaining=(ENDS,),
     ),
@@ -95,7 +104,7 @@ ENTRIES = (
         layout=f"LibriSpeech/{_TEST}/<speaker>/<chapter>/*.flac",
         size="337 MB",
         licence="CC BY 4.0",
-        obtain=f"from openslr.org/12: {_TEST}.tar.gz; unpack it here",
+        sources=(_source(_TEST),),
         differences=(PADDING,),
         remaining=(ENDS,),
     ),

@@ -14,7 +14,7 @@ from randquant.data.batch import Dataset
 from randquant.data.dabs.captioned import LENGTH, Captioned, listed
 from randquant.data.dabs.picture import GRID
 from randquant.data.dabs.vocabularies import bert
-from randquant.data.entry import Entry
+from randquant.data.entry import Entry, Source
 from randquant.data.files import Files
 from randquant.data.items import Items
 from randquant.data.present import folder_of, reading
@@ -69,8 +69,17 @@ ENTRIES = (
         layout="train2017/*.jpg, val2017/*.jpg and annotations/{instances,captions}_{train,val}2017.json",
         size="19 GB",
         licence="free; the terms of Flickr",
-        obtain="from images.cocodataset.org: zips/train2017.zip, zips/val2017.zip and "
-        "annotations/annotations_trainval2017.zip; unpack all here",
+        sources=tuple(
+            Source(f"http://images.cocodataset.org/{name}", sha256=known)
+            for name, known in (
+                ("zips/train2017.zip", "69a8bb58ea5f8f99d24875f21416de2e9ded3178e903f1f7603e283b9e06d929"),
+                ("zips/val2017.zip", "4f7e2ccb2866ec5041993c9cf2a952bbed69647b115d0f74da7ce8f4bef82f05"),
+                (
+                    "annotations/annotations_trainval2017.zip",
+                    "113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268",
+                ),
+            )
+        ),
         needs=("bert-base-uncased",),
         differences=(
             "A picture is one sample, labelled with the kind of its last object, as in the benchmark's code since "

@@ -13,7 +13,7 @@ from randquant.data.batch import Dataset
 from randquant.data.dabs.rows import Columns
 from randquant.data.dabs.vocabularies import xlm_roberta
 from randquant.data.dabs.words import row_parts, shards
-from randquant.data.entry import Entry
+from randquant.data.entry import Entry, Source
 from randquant.data.present import folder_of
 from randquant.spec import Spec, Target
 
@@ -58,9 +58,12 @@ ENTRIES = tuple(
         f"{language}/{{train-*-of-*.parquet, validation-*-of-*.parquet}}",
         size="51k pairs",
         licence="free",
-        obtain="from github.com/google-research-datasets/paws, in whose folder pawsx an archive x-final.tar.gz is "
-        f"linked, or from huggingface.co/datasets/google-research-datasets/paws-x: the folder {language}, once as "
-        "Parquet files; it was not checked that they lie there as such",
+        sources=(
+            Source(
+                "https://storage.googleapis.com/paws/pawsx/x-final.tar.gz",
+                sha256="4146db499101d66e68ae4c8ed3cf9dadecd625f44b7d8cf3d4a0fe93afc4fd9f",
+            ),
+        ),
         needs=("xlm-roberta-base",),
         batch=128,
         differences=(

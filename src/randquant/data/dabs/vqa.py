@@ -16,7 +16,7 @@ from randquant.data.batch import Dataset
 from randquant.data.dabs.captioned import LENGTH, Captioned, listed
 from randquant.data.dabs.picture import GRID
 from randquant.data.dabs.vocabularies import bert
-from randquant.data.entry import Entry
+from randquant.data.entry import Entry, Source
 from randquant.data.files import Files
 from randquant.data.items import Items
 from randquant.data.present import folder_of, reading
@@ -130,8 +130,17 @@ ENTRIES = (
         "MultipleChoice_mscoco_{train,val}2014_questions.json",
         size="19 GB",
         licence="free; the terms of Flickr",
-        obtain="from images.cocodataset.org: zips/train2014.zip and zips/val2014.zip, and from visualqa.org, version "
-        "1.0: the annotations and questions of both parts; unpack all here",
+        obtain="from visualqa.org, version 1.0: the annotations and questions of both parts; unpack all here",
+        sources=(
+            Source(
+                "http://images.cocodataset.org/zips/train2014.zip",
+                sha256="ede4087e640bddba550e090eae701092534b554b42b05ac33f0300b984b31775",
+            ),
+            Source(
+                "http://images.cocodataset.org/zips/val2014.zip",
+                sha256="fe9be816052049c34717e077d9e34aa60814a55679f804cd043e3cbee3b9fde0",
+            ),
+        ),
         needs=("bert-base-uncased",),
         differences=(
             "A swapped answer belongs to the question that it was drawn for; in the benchmark's code before September "
