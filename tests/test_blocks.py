@@ -60,7 +60,7 @@ def test_the_interval_of_an_area_under_a_curve_is_delongs() -> None:
                 "seed": seed,
                 "value": area,
                 "blocks": {
-                    "right": added(part_scorer("auroc_macro", one[:, None], found[:, None]), blocks),
+                    "added": added(part_scorer("auroc_macro", one[:, None], found[:, None]), blocks),
                     "samples": sizes(blocks),
                 },
             }

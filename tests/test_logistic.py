@@ -7,9 +7,10 @@ import pytest
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
+from randquant.errors import UserError
+from randquant.probe import logistic as file
 from randquant.probe.logistic import logistic, logistic_path, rotate
-
-PENALTIES = (10.0, 0.1, 1e-3)
+from randquant.probe.score import PENALTIES
 
 
 def drawn(count: int, size: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -29,7 +30,8 @@ def test_it_is_scikit_learns(count: int, size: int, classes: int) -> None:
     for penalty, head in zip(PENALTIES, logistic_path(rotate(features), labels, PENALTIES), strict=True):
         known = LogisticRegression(C=1 / (penalty * count), tol=1e-10, max_iter=100_000).fit(features, labels)
         expected = known.predict_proba(queries)
-        np.testing.assert_allclose(softmax(head.logits(queries), axis=1), expected, atol=2e-3)
+        allowed = 2e-3 if penalty > 1e-4 else 2e-2  # where the loss is nearly flat, scikit-learn ends early too
+        np.testing.assert_allclose(softmax(head.logits(queries), axis=1), expected, atol=allowed)
         assert (head.predict(queries) == known.predict(queries)).mean() > 0.95
 
 
@@ -57,9 +59,29 @@ def test_a_constant_feature_is_given_no_weight() -> None:
     np.testing.assert_allclose(head.weights[:5], plain.weights, atol=1e-6)
 
 
+def test_what_is_too_wide_to_be_rotated_ends_at_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    features, labels = drawn(60, 20, 3)
+    rotated = logistic(features, labels, 0.01)
+    monkeypatch.setattr(file, "_WIDE", 10)
+    assert rotate(features).axes is None
+    np.testing.assert_allclose(logistic(features, labels, 0.01).weights, rotated.weights, atol=1e-3)
+
+
+def test_one_label_is_refused() -> None:
+    with pytest.raises(UserError, match=r"labels: there is one only \(4\)"):
+        logistic(np.ones((3, 2)), np.full(3, 4), 0.1)
+
+
+def test_a_search_without_an_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file, "_STEPS", 1)
+    with pytest.warns(RuntimeWarning, match="has not ended after 1 steps"):
+        logistic(*drawn(60, 5, 3), 1e-3)
+
+
 def test_rotation_keeps_every_distance() -> None:
     for count in (20, 90):
         features, _ = drawn(count, 40, 2)
         rotated = rotate(features)
+        assert rotated.axes is not None
         np.testing.assert_allclose(rotated.mean + rotated.places @ rotated.axes, features, atol=1e-6)
         assert rotated.axes.shape[0] <= min(count, 40)

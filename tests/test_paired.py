@@ -11,7 +11,7 @@ from randquant.report.paired import paired
 
 
 def line(seed: int, right: list[int], samples: list[int], **changes: Any) -> dict[str, Any]:
-    counts = {"blocks": {"right": right, "samples": samples}}
+    counts = {"blocks": {"added": right, "samples": samples}}
     return {"seed": seed, "value": sum(right) / sum(samples), **counts, **changes}
 
 

@@ -99,8 +99,8 @@ def test_the_benchmarks_head_learns_every_kind_of_target(
     )
     assert found.metric == f"linear_{metric.removesuffix('_macro')}"
     assert found.value > least
-    assert found.of is not None  # so that an interval can cover test groups
-    assert found.of(np.ones(len(features) - 200, dtype=bool)) == found.value
+    assert found.part is not None  # so that an interval can cover test groups
+    assert found.part(np.ones(len(features) - 200, dtype=bool)) == found.value
 
 
 def test_a_mean_over_batches_by_hand() -> None:

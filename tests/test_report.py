@@ -450,7 +450,7 @@ def test_a_lead_that_hangs_on_the_test_groups_is_no_lead(tmp_path: Path) -> None
         lines = []
         for seed in range(3):
             for method, counts in (("raw", [10] * 5), ("rq", right)):
-                blocks = {"right": counts, "samples": samples}
+                blocks = {"added": counts, "samples": samples}
                 lines.append(line(method, "knn", "all", sum(counts) / 100, seed=seed) | {"blocks": blocks})
         return findings(tables(read(write_results(tmp_path, lines) / "results.jsonl"))[0]).headline
 

@@ -26,7 +26,7 @@ from randquant.errors import UserError
 from randquant.methods import UNTRAINED, NotApplicableError
 from randquant.pretrain import train
 from randquant.probe import result_lines, score_task
-from randquant.probe.score import FEW, NEIGHBOURS, PENALTIES
+from randquant.probe.score import FEW, NEIGHBOURS, PENALTIES, REVISION
 from randquant.probe.task import config_hash
 from randquant.report.results import INAPPLICABLE, Cell, Line, is_inapplicable, newest_runs
 from randquant.run import Run
@@ -91,6 +91,7 @@ class Plan:
     def config_hash(self) -> str:
         """Names all settings that its numbers depend on."""
         probing: dict[str, Any] = {
+            "revision": REVISION,
             "few": FEW,
             "neighbours": NEIGHBOURS,
             "penalties": self.penalties,

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from randquant.data import Metric
 from randquant.errors import UserError
-from randquant.probe.blocks import Value
+from randquant.probe.blocks import PartScore
 from randquant.probe.metrics import METRICS, Scores, Targets, part_scorer
 from randquant.probe.score import Features, Score, check_features
 from randquant.quantize.draw import Draws, torch_seed
@@ -71,9 +71,9 @@ def score_benchmark(
         scores = head(torch.from_numpy(test.astype(np.float32))).double().numpy()
     if test_targets.ndim == 1 and target.kind != "class":
         scores = scores[:, 0]
-    of: Value | None = part_scorer(metric, scores, test_targets)
+    part: PartScore | None = part_scorer(metric, scores, test_targets)
     if faithful and metric in ("pearson", "spearman"):
-        of = None  # a batch without some of its samples is another batch
+        part = None  # a batch without some of its samples is another batch
         value = mean_over_batches(scores, test_targets, metric=metric, batch=batch)
         if not np.isfinite(value):
             raise UserError(
@@ -82,7 +82,7 @@ def score_benchmark(
             )
     else:
         value = METRICS[metric](scores, test_targets)
-    return [Score(f"linear_{metric.removesuffix('_macro')}", "all", 0, value, of)]
+    return [Score(f"linear_{metric.removesuffix('_macro')}", "all", 0, value, part)]
 
 
 def mean_over_batches(scores: Scores, targets: Targets, *, metric: Metric, batch: int) -> float:

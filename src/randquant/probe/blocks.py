@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from randquant.data import Samples
 from randquant.quantize.draw import Draws
 
-Value = Callable[[NDArray[np.bool_]], float]  # which test samples, bool [N], in; their score out
+PartScore = Callable[[NDArray[np.bool_]], float]  # which test samples, bool [N], in; the score of them alone out
 MOST = 100
 
 
@@ -33,16 +33,17 @@ def sizes(blocks: NDArray[np.int64]) -> list[int]:
     return [int(count) for count in np.bincount(blocks)]
 
 
-def added(value: Value, blocks: NDArray[np.int64]) -> list[float]:
+def added(score: PartScore, blocks: NDArray[np.int64]) -> list[float]:
     """What each block adds to the score of all, in samples named right or what is worth as much.
 
     That is N times the score of all N samples, less N - n times the score without the n of the block. Of an accuracy
     it is exactly the number named right in the block; of a correlation or an area under a curve, which is no mean over
-    samples, it is the jackknife's pseudo-value times n, so that the same interval can be made from it.
+    samples, it is the jackknife's pseudo-value times n, so that the same interval can be made from it. Where a block
+    has the only sample of a finding, the area without it is that of the other findings, and the interval wider for it.
 
     Source: F. Busing, E. Meijer and R. van der Leeden, "Delete-m Jackknife for Unequal m", Statistics and Computing 9,
     1999.
     """
-    count, whole = len(blocks), value(np.ones(len(blocks), dtype=bool))
+    count, whole = len(blocks), score(np.ones(len(blocks), dtype=bool))
     left = [blocks != block for block in range(int(blocks.max()) + 1)]
-    return [round(count * whole - (rows.sum() * value(rows) if rows.any() else 0.0), 6) for rows in left]
+    return [round(count * whole - (rows.sum() * score(rows) if rows.any() else 0.0), 6) for rows in left]

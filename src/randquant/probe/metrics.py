@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from randquant.data import Metric
-from randquant.probe.blocks import Value
+from randquant.probe.blocks import PartScore
 from randquant.spec import TargetKind
 
 Scores = NDArray[np.float64]
@@ -49,7 +49,7 @@ def auroc_macro(scores: Scores, targets: Targets) -> float:
     return float(np.mean(areas)) if areas else 0.5
 
 
-def part_scorer(metric: Metric, scores: Scores, targets: Targets) -> Value:
+def part_scorer(metric: Metric, scores: Scores, targets: Targets) -> PartScore:
     """The metric of some samples alone; scores and targets are those of all."""
     return lambda rows: METRICS[metric](scores[rows], targets[rows])
 

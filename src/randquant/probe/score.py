@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from randquant.errors import UserError
-from randquant.probe.blocks import Value
+from randquant.probe.blocks import PartScore
 from randquant.probe.cut import Groups, Labels, cut
 from randquant.probe.logistic import logistic, logistic_path, rotate
 
@@ -31,6 +31,7 @@ FEW = (1, 5, 20)  # labels a class
 NEIGHBOURS = 20
 PENALTIES = (10.0, 1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5)  # weight of the squared coefficients against the mean loss
 MIDDLE = PENALTIES[3:4]
+REVISION = 2  # of what is computed and kept here; what an earlier one has measured is measured anew
 _ROWS = 1024  # test samples compared with the training part at a time
 
 
@@ -43,14 +44,14 @@ class Score:
         labels: "1", "5", "20" or "all".
         draw: which draw of the few labels; 0 where all are used.
         value: of the whole test part, the share that is named right unless the metric is another.
-        of: the same of some of its samples alone, where all labels are used; None elsewhere.
+        part: the same of some of its samples alone, where all labels are used; None elsewhere.
     """
 
     metric: str
     labels: str
     draw: int
     value: float
-    of: Value | None = field(default=None, compare=False, repr=False)
+    part: PartScore | None = field(default=None, compare=False, repr=False)
 
     @property
     def head(self) -> str:
@@ -108,7 +109,7 @@ def score(
     return scores
 
 
-def share_of(right: NDArray[np.bool_]) -> Value:
+def share_of(right: NDArray[np.bool_]) -> PartScore:
     """The accuracy of some samples alone, from what is named right among all, bool [N]."""
     return lambda rows: _share(right[rows])
 

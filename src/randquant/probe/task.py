@@ -236,7 +236,7 @@ def result_lines(
             "config_hash": config_hash,
             "version": __version__,
         }
-        | ({} if one.of is None else {"blocks": {"right": added(one.of, blocks), "samples": samples}})
+        | ({} if one.part is None else {"blocks": {"added": added(one.part, blocks), "samples": samples}})
         for one in scores
     ]
 

@@ -54,7 +54,7 @@ def paired(one: Sequence[Line], other: Sequence[Line]) -> Gap | None:
     blocks: list[Mapping[str, Any]] = [one for one in counted if one is not None]
     if len(blocks) == len(counted) and _alike(blocks):
         pairs = zip(blocks[::2], blocks[1::2], strict=True)
-        gained = np.mean([np.subtract(mine["right"], its["right"]) for mine, its in pairs], axis=0)
+        gained = np.mean([np.subtract(mine["added"], its["added"]) for mine, its in pairs], axis=0)
         half = float(np.hypot(half, _quantile(len(gained)) * _spread(gained, np.array(blocks[0]["samples"]))))
     return Gap(fmean(gaps), (fmean(gaps) - half, fmean(gaps) + half))
 
@@ -74,7 +74,7 @@ def _spread(gained: NDArray[np.float64], samples: NDArray[np.int64]) -> float:
     """The standard deviation of a difference over test parts made of other blocks, without the bias of few blocks.
 
     Args:
-        gained: what the one method has right more than the other in each block, [blocks].
+        gained: what each block adds to the one method more than to the other, [blocks].
         samples: how many samples each block has, [blocks].
     """
     count, drawn = len(samples), _resamples(len(samples))
