@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from randquant.data import Batch, Dataset, catalogue, open_data
 from randquant.data.command import data
-from randquant.data.packed import pack, path_of, unpack
+from randquant.data.packed import pack, path_of, reader_of, unpack
 from randquant.errors import UserError
 from randquant.settings import DataSettings
 from randquant.spec import Grid, Spec, Target, Tokens
@@ -42,8 +43,8 @@ def assert_same(one: Dataset, other: Dataset) -> None:
 
 def test_what_is_packed_comes_back(tmp_path: Path) -> None:
     for dataset in (pictures_with_words(), open_data("digits")):
-        path = pack(dataset, tmp_path)
-        assert_same(dataset, unpack(path))
+        path = pack(dataset, tmp_path, "mine")
+        assert_same(dataset, unpack(path, "mine"))
         assert [one.name for one in path.parent.iterdir()] == ["digits.npz"]
 
 
@@ -54,11 +55,24 @@ def test_the_catalogue_reads_it_first(
     whole = open_data("digits")
     assert data(DataSettings(action="pack", names=("digits",), out=tmp_path)) == 0
     assert str(path_of("digits", tmp_path)) in capsys.readouterr().out
-    monkeypatch.setattr(catalogue, "find_entry", lambda _: catalogue.DATASETS["watch"])  # whose files are not here
+    entry = catalogue.DATASETS["digits"]
+    monkeypatch.setattr(catalogue, "find_entry", lambda _: replace(entry, folder="elsewhere"))  # which is not here
     assert_same(whole, open_data("digits"))
     path_of("digits", tmp_path).write_bytes(b"half")
     with pytest.raises(UserError, match=r"digits.npz is broken .*; remove it, and pack it again"):
         open_data("digits")
+
+
+def test_what_another_reader_has_packed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RANDQUANT_DATA", str(tmp_path))
+    entry = catalogue.find_entry("digits")
+    other = reader_of(catalogue.find_entry("watch"))
+    assert reader_of(entry) != other
+    pack(open_data("digits"), tmp_path, other)
+    with pytest.raises(UserError, match=r"digits.npz was packed by another version of randquant; remove it, and pack"):
+        open_data("digits")
+    pack(pictures_with_words(), tmp_path, reader_of(entry))
+    assert_same(pictures_with_words(), open_data("digits"))
 
 
 def test_pack_alone_takes_a_folder() -> None:

@@ -85,6 +85,10 @@ def test_what_luck_gives_is_marked(tmp_path: Path) -> None:
     assert row.by_chance(0.158)
     assert not row.by_chance(0.16)
     assert row.luck == pytest.approx((0.1 - 1.96 * 0.03, 0.1 + 1.96 * 0.03))
+    correlated = summed(tmp_path, [one | {"chance": 0.0} for one in lines(metric="linear_pearson")])
+    assert correlated is not None
+    assert correlated.tasks[0].luck == pytest.approx((-0.196, 0.196))
+    assert correlated.tasks[0].by_chance(0.19)
     other = summed(tmp_path, lines(metric="linear_auroc"))
     assert other is not None
     assert other.tasks[0].luck is None

@@ -49,7 +49,7 @@ from randquant.data.mini import (
     xray_shapes,
 )
 from randquant.data.own import may_be_path, open_path
-from randquant.data.packed import path_of, unpack
+from randquant.data.packed import path_of, reader_of, unpack
 from randquant.data.root import data_root
 from randquant.errors import UserError
 from randquant.settings import ReadingSettings
@@ -137,6 +137,6 @@ def open_data(name: str, *, faithful: bool = False, cache: bool = True, **choice
         raise UserError(f"data: {name} holds files that other data sets need, and no samples")
     packed = path_of(name, data_root())
     if packed.is_file() and not faithful:
-        return unpack(packed)
+        return unpack(packed, reader_of(entry))
     dataset = entry.read(entry, data_root(), faithful)
     return cached(dataset, data_root() / "decoded", faithful=faithful) if cache else dataset

@@ -8,7 +8,7 @@ from randquant.data.catalogue import DATASETS, find_entry, open_data
 from randquant.data.get import get
 from randquant.data.inspection import check
 from randquant.data.listing import describe, list_entries
-from randquant.data.packed import pack
+from randquant.data.packed import pack, reader_of
 from randquant.settings import DataSettings
 from randquant.terminal import say
 
@@ -31,7 +31,7 @@ def data(settings: DataSettings) -> int:
         return check(names, everything=settings.all, quiet=settings.quiet)
     elif settings.out is not None:
         for name in names:
-            path = pack(open_data(name), settings.out)
+            path = pack(open_data(name), settings.out, reader_of(find_entry(name)))
             say(f"{name}: {path}, {path.stat().st_size / 1e6:.1f} MB")
     else:
         for number, entry in enumerate([find_entry(name) for name in names]):

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 import json
 import os
 from dataclasses import replace
@@ -16,7 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from randquant import __version__
 from randquant.data.batch import Batch, Dataset
+from randquant.data.entry import Entry
 from randquant.data.items import as_values
 from randquant.errors import UserError
 from randquant.spec import Spec
@@ -27,16 +31,29 @@ def path_of(name: str, root: Path) -> Path:
     return root / "packed" / f"{name}.npz"
 
 
-def pack(dataset: Dataset, root: Path) -> Path:
+def reader_of(entry: Entry) -> str:
+    """16 digits that name the version of randquant and the file that reads a data set."""
+    assert entry.read is not None
+    file = inspect.getsourcefile(entry.read)
+    assert file is not None
+    return hashlib.sha256(__version__.encode() + Path(file).read_bytes()).hexdigest()[:16]
+
+
+def pack(dataset: Dataset, root: Path, reader: str) -> Path:
     """Write a data set that is held in memory.
 
     Pixels that are whole multiples of 1/255 are kept as bytes, and symbols in 32 bits, as in the cache.
+
+    Args:
+        dataset: what is written.
+        root: of the data that a machine is given.
+        reader: what has read it, see `reader_of`.
 
     Raises:
         UserError: a part is too large to be held in memory, or the folder cannot be written.
     """
     fields = ("name", "classes", "domain", "metric", "batch", "synthetic")
-    told = {"spec": dataset.spec.to_dict(), **{name: getattr(dataset, name) for name in fields}}
+    told = {"reader": reader, "spec": dataset.spec.to_dict(), **{name: getattr(dataset, name) for name in fields}}
     arrays: dict[str, NDArray[Any]] = {}
     for part in dataset.parts:
         held = dataset.held(part)
@@ -57,11 +74,11 @@ def pack(dataset: Dataset, root: Path) -> Path:
     return path
 
 
-def unpack(path: Path) -> Dataset:
+def unpack(path: Path, reader: str) -> Dataset:
     """The data set, in memory.
 
     Raises:
-        UserError: the file is broken.
+        UserError: the file is broken, or another reader has made it, whose samples may be others.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -69,6 +86,8 @@ def unpack(path: Path) -> Dataset:
             arrays = {name: torch.from_numpy(file[name]) for name in file.files if name != "told"}
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"data: {path} is broken ({error}); remove it, and pack it again") from error
+    if told.pop("reader", "") != reader:
+        raise UserError(f"data: {path} was packed by another version of randquant; remove it, and pack it again")
     told |= {"spec": Spec.from_dict(told["spec"]), "classes": tuple(told["classes"])}
     parts = {part: _batch(part, arrays) for part in dict.fromkeys(name.partition("/")[0] for name in arrays)}
     return replace(Dataset(told["name"], told["spec"], parts), **told)

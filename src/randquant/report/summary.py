@@ -30,7 +30,8 @@ class TaskRow:
         metric: what they are, such as "accuracy".
         samples: in the test part.
         chance: what is reached by knowing nothing but the commonest answer.
-        within: half the 95 % interval of a share of that size in so many samples; None for what is no share.
+        within: half the 95 % interval of that in so many samples; None for an area under a curve, where it depends on
+            how many samples show each finding.
         cells: by method; None where nothing was measured.
         published: figures of the paper by method, as shares; empty where there are none.
         synthetic: whether its samples are made up.
@@ -53,10 +54,11 @@ class TaskRow:
 
     @property
     def luck(self) -> tuple[float, float] | None:
-        """The 95 % interval of what knowing nothing reaches in a test part of this size; None for what is no share."""
+        """The 95 % interval of what knowing nothing reaches in a test part of this size; None where `within` is."""
         if self.chance is None or self.within is None:
             return None
-        return max(self.chance - self.within, 0.0), min(self.chance + self.within, 1.0)
+        least = 0.0 if self.metric == "accuracy" else -1.0
+        return max(self.chance - self.within, least), min(self.chance + self.within, 1.0)
 
     def by_chance(self, value: float) -> bool:
         """Whether a figure is no more than the commonest answer and luck would give."""
@@ -228,7 +230,6 @@ def _task(heads: Sequence[str], table: Table, methods: Sequence[str], lines: Seq
             whole[line["method"]].append(line)
     metric = str(told.get("metric", "_")).split("_", 1)[1]
     chance = told.get("chance")
-    share = metric == "accuracy" and chance is not None and table.samples
     return TaskRow(
         domain=table.domain,
         task=table.task,
@@ -236,7 +237,7 @@ def _task(heads: Sequence[str], table: Table, methods: Sequence[str], lines: Seq
         metric=metric,
         samples=table.samples,
         chance=chance,
-        within=1.96 * (chance * (1 - chance) / table.samples) ** 0.5 if share else None,  # type: ignore[operator]
+        within=_within(metric, chance, table.samples),
         cells={method: cells.get(method) for method in methods},
         published={} if head == "knn" else _published(table.suite, table.task),
         synthetic=bool(told.get("synthetic")),
@@ -247,6 +248,14 @@ def _task(heads: Sequence[str], table: Table, methods: Sequence[str], lines: Seq
             if (gap := paired(*(whole[method] for method in pair))) is not None
         },
     )
+
+
+def _within(metric: str, chance: float | None, samples: int | None) -> float | None:
+    """Half the 95 % interval of what knowing nothing reaches: binomial for a share, or that of a correlation of 0."""
+    if chance is None or not samples:
+        return None
+    spread = {"accuracy": chance * (1 - chance), "pearson": 1.0, "spearman": 1.0}.get(metric)
+    return None if spread is None else float(1.96 * (spread / samples) ** 0.5)
 
 
 def _published(suite: str, task: str) -> dict[str, float]:
