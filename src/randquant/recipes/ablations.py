@@ -69,6 +69,8 @@ def bins(settings: RecipeSettings) -> Path:
     Command:  randquant recipe run ablation-bins
     Data:     emoji_category, watch, fashion_mnist
     Hardware: a CPU will do
-    Expected: no figure of our own yet. The paper's number is 8 for pictures
+    Expected: 4 and 8 ahead of 2 by neighbours, in 300 steps and five seeds on fashion_mnist alone,
+              docs/results/ablation-bins: by 6.3 points [3.9, 8.7] and 5.6 [1.7, 9.4]; 8 ahead of 32 by 3.5 [1.4,
+              5.5] and, by the linear head, 2.7 [1.9, 3.5]. The paper's number is 8 for pictures
     """
     return run_ablation(BINS, settings)
