@@ -46,6 +46,8 @@ def test_seeds_with_other_test_groups_leave_the_groups_out() -> None:
     other = [line(0, [1, 1], [2, 2]), line(1, [1, 1, 1], [2, 2, 2])]
     without = paired([{**row, "blocks": None} for row in one], [{**row, "blocks": None} for row in other])
     assert paired(one, other) == without
+    earlier = [row | {"blocks": {"right": [1, 1], "samples": [2, 2]}} for row in other]
+    assert paired(one, earlier) == without
 
 
 @pytest.mark.parametrize("blocks", [3, 5, 40])

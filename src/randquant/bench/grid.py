@@ -91,7 +91,6 @@ class Plan:
     def config_hash(self) -> str:
         """Names all settings that its numbers depend on."""
         probing: dict[str, Any] = {
-            "revision": REVISION,
             "few": FEW,
             "neighbours": NEIGHBOURS,
             "penalties": self.penalties,
@@ -100,7 +99,7 @@ class Plan:
         if self.protocol != "default":
             probing = {"protocol": self.protocol} | ({"faithful": "dropout"} if self.faithful else {})
         training = None if self.training is None else self.training.decisive()
-        return config_hash({**self.cell._asdict(), "training": training, "probe": probing})
+        return config_hash({**self.cell._asdict(), "training": training, "probe": probing, "revision": REVISION})
 
 
 def run_grid(plans: Sequence[Plan], results: Path, *, quiet: bool = False, processes: int = 1) -> list[Plan]:

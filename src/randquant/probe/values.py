@@ -61,10 +61,11 @@ def score_values(
     pool, held_out = cut_values(len(train), seed, groups)
     best = penalties[0]
     if len(penalties) > 1:
-        tried = heads(scaled[pool], train_targets[pool], penalties)
-        best = penalties[
-            int(np.argmax([METRICS[metric](one(scaled[held_out]), train_targets[held_out]) for one in tried]))
+        queries, asked = scaled[held_out], train_targets[held_out]
+        reached = [
+            METRICS[metric](head(queries), asked) for head in heads(scaled[pool], train_targets[pool], penalties)
         ]
+        best = penalties[int(np.argmax(reached))]
     (head,) = heads(scaled, train_targets, [best])
     near = nearest_mean(train, train_targets.astype(np.float64), test, k=NEIGHBOURS)
     name = metric.removesuffix("_macro")

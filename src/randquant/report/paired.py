@@ -50,8 +50,8 @@ def paired(one: Sequence[Line], other: Sequence[Line]) -> Gap | None:
     if len(gaps) < 2:
         return Gap(gaps[0], None)
     half = _quantile(len(gaps)) * stdev(gaps) / len(gaps) ** 0.5
-    counted = [line.get("blocks") for seed in seeds for line in (first[seed], second[seed])]
-    blocks: list[Mapping[str, Any]] = [one for one in counted if one is not None]
+    counted = [line.get("blocks") or {} for seed in seeds for line in (first[seed], second[seed])]
+    blocks: list[Mapping[str, Any]] = [one for one in counted if "added" in one]  # an earlier probe's have no such key
     if len(blocks) == len(counted) and _alike(blocks):
         pairs = zip(blocks[::2], blocks[1::2], strict=True)
         gained = np.mean([np.subtract(mine["added"], its["added"]) for mine, its in pairs], axis=0)
