@@ -14,6 +14,7 @@ from typing import Any
 
 from randquant.data.entry import Domain
 from randquant.errors import UserError
+from randquant.methods import check_read, settings_of
 from randquant.settings import MethodSettings
 from randquant.settings.choices import Place
 
@@ -86,11 +87,11 @@ def configurations(method: str, domain: Domain) -> list[Configuration]:
     return [Configuration(rate, strength, at) for rate in RATES for strength in STRENGTHS[method]]
 
 
-def worded(text: str, domain: Domain) -> Configuration:
-    """The configuration that "learning_rate=0.003,bins=8" names, for samples of a domain.
+def worded(text: str, domain: Domain, method: str) -> Configuration:
+    """The configuration of a method that "learning_rate=0.003,bins=8" names, for samples of a domain.
 
     Raises:
-        UserError: a word is no setting of a method, or its value is none.
+        UserError: a word is no setting of a method, or none that this one reads, or its value is none.
     """
     kinds = {"learning_rate": float} | {name: type(value) for name, value in asdict(MethodSettings()).items()}
     values: dict[str, Any] = {}
@@ -106,6 +107,7 @@ def worded(text: str, domain: Domain) -> Configuration:
         except ValueError:
             number = "a whole number" if kinds[name] is int else "a number"
             raise UserError(f"further: got {word!r}, whose value must be {number}") from None
+    check_read("method", method, settings_of(method) | {"learning_rate", "at"}, values)
     return Configuration.from_dict({"learning_rate": RATES[-1], "at": place_of(domain)} | values)
 
 

@@ -96,7 +96,7 @@ def trials(settings: ChooseSettings) -> Iterator[Trial]:
         entry = DATASETS[source]
         for method in methods:
             eight = configurations(method, entry.domain)
-            further = [worded(text, entry.domain) for text in dict.fromkeys(settings.further)]
+            further = [worded(text, entry.domain, method) for text in dict.fromkeys(settings.further)]
             for number, one in enumerate(further or eight, start=1 + len(eight) * bool(further)):
                 for seed in range(settings.seed, settings.seed + settings.seeds):
                     training = PretrainSettings(

@@ -9,7 +9,7 @@ the inputs act before those of the embeddings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 
 from torch import nn
 
@@ -29,6 +29,7 @@ from randquant.methods.mocov3 import MoCoV3
 from randquant.methods.noisy import noisy
 from randquant.methods.photographed import flipped, photographed, random_resized
 from randquant.methods.quantized import equally_quantized, quantized
+from randquant.methods.reads import read_by
 from randquant.methods.shed import ShED
 from randquant.methods.shifted import shifted
 from randquant.methods.simclr import SimCLR
@@ -69,8 +70,11 @@ __all__ = [
     "METHODS",
     "PARTNERS",
     "UNTRAINED",
+    "check_read",
     "crops",
     "make_method",
+    "read_by",
+    "settings_of",
     "words_of",
 ]
 
@@ -91,6 +95,33 @@ def make_method(name: str, encoder: Encoder, settings: MethodSettings) -> nn.Mod
     if chain.embeddings:
         transformer(encoder, "a partner", "changes")
     return METHODS[words[-1]](encoder, chain, settings)
+
+
+def settings_of(name: str) -> frozenset[str]:
+    """The fields of `MethodSettings` that change what a method and its partners do.
+
+    Raises:
+        UserError: a word of the name is unknown.
+    """
+    words = words_of(name) if name != UNTRAINED else []
+    return read_by(*[PARTNERS[word] for word in words if word in PARTNERS], *[METHODS[word] for word in words[-1:]])
+
+
+def check_read(option: str, name: str, read: Collection[str], asked: Iterable[str]) -> None:
+    """Refuse settings that would change nothing.
+
+    Args:
+        option, name: the setting that names what is trained with, and its value.
+        read: the settings that this goes by.
+        asked: those that a user chose.
+
+    Raises:
+        UserError: one of them is not read; the message names what does.
+    """
+    for one in asked:
+        if one not in read:
+            others = ", ".join(word for word in METHODS if one in settings_of(word))
+            raise UserError(f"{one}: {option} {name} does not read it, so it would change nothing; read by {others}")
 
 
 def crops(name: str) -> bool:

@@ -17,10 +17,12 @@ from randquant.methods.heads import mlp
 from randquant.methods.method import Loss, check_several
 from randquant.methods.momentum import MomentumEncoder
 from randquant.methods.pair import check_partner, encode_pair
+from randquant.methods.reads import reads
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 
 
+@reads("hidden", "projection", "momentum")
 class BYOL(nn.Module):
     """Each view's prediction should point where the momentum encoder's projection of the other view points.
 

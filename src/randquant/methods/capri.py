@@ -16,12 +16,14 @@ from randquant.encoder import DomainAgnosticTransformer, Encoder
 from randquant.methods.chain import Chain
 from randquant.methods.method import Loss, transformer
 from randquant.methods.positions import choose, global_mean
+from randquant.methods.reads import reads
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 
 _TEMPERATURE = 0.07  # the benchmark's; similarities are plain dot products here
 
 
+@reads("corrupted")
 class Capri(nn.Module):
     """Set some of each sample's embeddings to 0; every position should find its own among the sample's embeddings.
 

@@ -8,11 +8,13 @@ from torch import Tensor
 from randquant.methods.chain import Chain
 from randquant.methods.extent import lengths
 from randquant.methods.method import NotApplicableError
+from randquant.methods.reads import reads
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 from randquant.spec import Spec
 
 
+@reads("crop_smallest")
 def cropped(spec: Spec, settings: MethodSettings) -> Chain:
     """The part of a chain that `crop` stands for: cut a random box out of every grid and stretch it to the grid's size.
 

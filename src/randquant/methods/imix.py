@@ -20,10 +20,12 @@ from randquant.methods.chain import Chain
 from randquant.methods.heads import projection_head
 from randquant.methods.method import Loss, check_several
 from randquant.methods.mixture import find_both, shares_and_partners
+from randquant.methods.reads import reads
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 
 
+@reads("temperature", "projection")
 class IMix(nn.Module):
     """Mix each sample's first view with a partner's; the mixture should find both among the second views.
 

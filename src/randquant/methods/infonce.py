@@ -18,10 +18,12 @@ from randquant.methods.chain import Chain
 from randquant.methods.heads import projection_head
 from randquant.methods.method import Loss, check_several
 from randquant.methods.pair import encode_pair
+from randquant.methods.reads import reads
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 
 
+@reads("temperature", "projection")
 class InfoNCE(nn.Module):
     """Each sample's two views should find each other among all samples of the global batch, in both directions.
 

@@ -18,10 +18,12 @@ from randquant.encoder.embed import Embedding
 from randquant.methods.chain import Chain
 from randquant.methods.method import Loss, transformer
 from randquant.methods.positions import choose, global_mean
+from randquant.methods.reads import reads
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 
 
+@reads("corrupted")
 class MAE(nn.Module):
     """Set some of each sample's embeddings to 0; what was given there should be read from the encoder's output.
 

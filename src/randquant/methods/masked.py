@@ -6,11 +6,13 @@ from torch import Tensor
 
 from randquant.methods.chain import Chain
 from randquant.methods.positions import choose
+from randquant.methods.reads import reads
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 from randquant.spec import Spec
 
 
+@reads("mask_share")
 def masked(spec: Spec, settings: MethodSettings) -> Chain:
     """The part of a chain that `mask` stands for: a share of each sample's embeddings, padding left out, become 0."""
 

@@ -18,10 +18,12 @@ from randquant.methods.heads import mlp
 from randquant.methods.method import Loss, check_several
 from randquant.methods.momentum import MomentumEncoder
 from randquant.methods.pair import check_partner, encode_pair
+from randquant.methods.reads import reads
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 
 
+@reads("temperature", "heads_for", "hidden", "projection", "momentum")
 class MoCoV3(nn.Module):
     """Each view's query should find its sample among the other view's keys of the global batch, in both directions.
 

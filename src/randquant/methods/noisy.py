@@ -13,12 +13,14 @@ import torch
 from torch import Tensor
 
 from randquant.methods.chain import Chain, EmbeddingView, InputView
-from randquant.methods.quantized import quantized
+from randquant.methods.quantized import PLAIN, quantized
+from randquant.methods.reads import reads
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 from randquant.spec import Spec
 
 
+@reads(*PLAIN, "edges")
 def noisy(spec: Spec, settings: MethodSettings) -> Chain:
     """The part of a chain that `noise` stands for; it acts where `rq` would, and raises what `quantized` does."""
     like = quantized(spec, settings, "noise")

@@ -16,14 +16,17 @@ from randquant.data.boxes import CROP, draw_boxes
 from randquant.methods.chain import Chain
 from randquant.methods.colours import BRIGHTNESS, CONTRAST, HUE, SATURATION, gray, jitter, solarize
 from randquant.methods.method import NotApplicableError
+from randquant.methods.reads import reads
 from randquant.methods.resample import blurring, resample, stretched
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
+from randquant.settings.picture import PictureSettings
 from randquant.spec import Grid, Spec
 
 Change = Callable[[Tensor, Draws, int], Tensor]
 
 
+@reads("crop_area")
 def random_resized(spec: Spec, settings: MethodSettings) -> Chain:
     """The part of a chain that `rrc` stands for: a random resized crop, as torchvision has it.
 
@@ -34,6 +37,7 @@ def random_resized(spec: Spec, settings: MethodSettings) -> Chain:
     return _chain(lambda images, draws, view: crop(images, draws, view, settings))
 
 
+@reads("flip_share")
 def flipped(spec: Spec, settings: MethodSettings) -> Chain:
     """The part of a chain that `flip` stands for: some views are mirrored.
 
@@ -44,6 +48,7 @@ def flipped(spec: Spec, settings: MethodSettings) -> Chain:
     return _chain(lambda images, draws, view: flip(images, draws, view, settings))
 
 
+@reads(*PictureSettings.__dataclass_fields__)
 def photographed(spec: Spec, settings: MethodSettings) -> Chain:
     """The part of a chain that `full` stands for: crop, colour jitter, grayscale, blur, solarization, flip.
 

@@ -19,12 +19,16 @@ from torch import Tensor
 from randquant.errors import UserError
 from randquant.methods.chain import Chain
 from randquant.methods.method import NotApplicableError
+from randquant.methods.reads import reads
 from randquant.quantize import randomized_quantize
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 from randquant.spec import Spec
 
+PLAIN = ("bins", "values", "per", "at", "quantized_views")  # what is read of the settings, whatever is made of the bins
 
+
+@reads(*PLAIN, "edges", "gradient")
 def quantized(spec: Spec, settings: MethodSettings, word: str = "rq") -> Chain:
     """The part of a chain that `rq` stands for.
 
@@ -41,6 +45,7 @@ def quantized(spec: Spec, settings: MethodSettings, word: str = "rq") -> Chain:
     return Chain(inputs, embeddings)
 
 
+@reads(*PLAIN, "gradient")
 def equally_quantized(spec: Spec, settings: MethodSettings) -> Chain:
     """The part of a chain that `uniform` stands for; it raises what `quantized` does."""
     return quantized(spec, replace(settings, edges="uniform"), "uniform")

@@ -16,10 +16,12 @@ from randquant.encoder import DomainAgnosticTransformer, Encoder
 from randquant.methods.chain import Chain
 from randquant.methods.method import Loss, transformer
 from randquant.methods.positions import global_mean, part, shuffled
+from randquant.methods.reads import reads
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 
 
+@reads("corrupted")
 class ShED(nn.Module):
     """Move some of each sample's embeddings round among themselves; every position should tell whether it was moved.
 

@@ -8,11 +8,13 @@ from torch import Tensor
 from randquant.methods.chain import Chain
 from randquant.methods.extent import lengths
 from randquant.methods.method import NotApplicableError
+from randquant.methods.reads import reads
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 from randquant.spec import Spec
 
 
+@reads("shift_largest")
 def shifted(spec: Spec, settings: MethodSettings) -> Chain:
     """The part of a chain that `shift` stands for.
 

@@ -18,10 +18,12 @@ from randquant.methods.chain import Chain
 from randquant.methods.heads import mlp
 from randquant.methods.method import Loss, check_several
 from randquant.methods.pair import check_partner, encode_pair
+from randquant.methods.reads import reads
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 
 
+@reads("temperature", "hidden", "projection")
 class SimCLR(nn.Module):
     """Each view should find its sample's other view among all views of the global batch but itself.
 

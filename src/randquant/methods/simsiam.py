@@ -16,10 +16,12 @@ from randquant.methods.chain import Chain
 from randquant.methods.heads import mlp
 from randquant.methods.method import Loss, check_several
 from randquant.methods.pair import check_partner, encode_pair
+from randquant.methods.reads import reads
 from randquant.quantize.draw import Draws
 from randquant.settings import MethodSettings
 
 
+@reads("hidden", "projection")
 class SimSiam(nn.Module):
     """Each view's prediction should point where the other view's projection points; only the prediction learns.
 

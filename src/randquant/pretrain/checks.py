@@ -12,8 +12,9 @@ from randquant import world
 from randquant.data import Batch, Dataset, Samples
 from randquant.data.fingerprint import probed
 from randquant.errors import UserError
+from randquant.methods import check_read, settings_of
 from randquant.pretrain.feed import check_finite
-from randquant.settings import PretrainSettings
+from randquant.settings import MethodSettings, PretrainSettings, defaults_of
 from randquant.spec import Spec
 
 
@@ -27,6 +28,19 @@ def training_part(dataset: Dataset) -> Samples:
         there = ", ".join(dataset.parts) or "none"
         raise UserError(f"data: {dataset.name} has no part named train, which is trained on; it has: {there}")
     return dataset.parts["train"]
+
+
+def check_details(settings: PretrainSettings) -> None:
+    """Refuse settings of methods that this method does not read.
+
+    Where values are changed may be said to any method: a benchmark says it of a domain.
+
+    Raises:
+        UserError: it does not read one that is other than the protocol's.
+    """
+    protocol = defaults_of(settings.protocol, faithful=settings.dabs_faithful)
+    changed = settings.method_details.changed(protocol.get("method_details", MethodSettings()))
+    check_read("method", settings.method, settings_of(settings.method) | {"at"}, changed)
 
 
 def check_samples(samples: Samples, spec: Spec, settings: PretrainSettings) -> None:

@@ -24,7 +24,7 @@ from randquant.encoder.pooling import hasten_pooling
 from randquant.errors import UserError
 from randquant.methods import UNTRAINED, Loss, Method, crops, make_method
 from randquant.methods.batch_norm import share_batch_norms
-from randquant.pretrain.checks import check_compiler, check_samples, training_part
+from randquant.pretrain.checks import check_compiler, check_details, check_samples, training_part
 from randquant.pretrain.display import Display
 from randquant.pretrain.feed import feed
 from randquant.pretrain.loggers import open_loggers
@@ -124,6 +124,7 @@ def train(
     gpus = range(torch.cuda.device_count())
     with together(), torch.random.fork_rng(devices=gpus), contextlib.ExitStack() as closing:
         with world.agreement(fabric.device):
+            check_details(settings)
             dataset = dataset or open_training(settings)
             settings, notes = fitted(settings, dataset)
             if fabric.is_global_zero and not settings.quiet:

@@ -29,7 +29,7 @@ class Ablation:
     Args:
         name: the recipe's, and the results' suite.
         property: what the variants are values of, in a word or two.
-        variants: by their label the settings of `rq` that make them; the first is what the paper does.
+        variants: by their label the settings of `rq` that make them; differences are to the first.
         tasks: names of the catalogue, unless others are asked for.
         fewest_channels: data with fewer are refused, since the variants are the same there.
     """

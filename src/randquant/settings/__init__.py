@@ -27,7 +27,7 @@ from randquant.settings.quickstart import QuickstartSettings
 from randquant.settings.reading import ReadingSettings
 from randquant.settings.recipe import RecipeSettings
 from randquant.settings.report import ReportSettings
-from randquant.settings.supervise import SuperviseSettings
+from randquant.settings.supervise import AUGMENTED, SuperviseSettings
 from randquant.settings.view import ViewSettings
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "FinetuneSettings",
     "EmbedSettings",
     "SuperviseSettings",
+    "AUGMENTED",
     "QuickstartSettings",
     "BenchSettings",
     "ChooseSettings",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from randquant.errors import UserError
 from randquant.settings.choices import (
@@ -23,7 +23,7 @@ from randquant.settings.picture import PictureSettings
 
 @dataclass(frozen=True, kw_only=True)
 class MethodSettings(PictureSettings):
-    """What the self-supervised methods and their partners may be told; each reads what concerns it."""
+    """What the self-supervised methods and their partners may be told; what a method does not read, it refuses."""
 
     bins: int = 8
     """Bins of randomized quantization; uniform has as many, and noise the error of as many."""
@@ -82,3 +82,7 @@ class MethodSettings(PictureSettings):
             raise UserError(f"momentum: got {self.momentum}, must be at least 0 and at most 1")
         if not 0 < self.temperature < math.inf:
             raise UserError(f"temperature: got {self.temperature}, must be above 0 and finite")
+
+    def changed(self, usual: MethodSettings) -> list[str]:
+        """The names of the fields that are other than usual."""
+        return [one.name for one in fields(self) if getattr(self, one.name) != getattr(usual, one.name)]

@@ -14,6 +14,7 @@ from randquant.settings.choices import Device, Precision, check_choices, check_l
 from randquant.settings.encoder import EncoderSettings, check_start
 from randquant.settings.method import MethodSettings
 
+AUGMENTED = MethodSettings(crop_area=0.08)  # torchvision's own smallest crop
 _FREE = ("out", "device", "workers", "resume", "quiet")  # what a resumed training may have otherwise
 
 
@@ -51,7 +52,7 @@ class SuperviseSettings:
     start: str = ""
     """The first weights of a backbone: hub, those that torchvision or timm publish, fetched once; or a path,
     of a run or a checkpoint. By default they are drawn from the seed."""
-    method_details: MethodSettings = field(default_factory=lambda: MethodSettings(crop_area=0.08))
+    method_details: MethodSettings = AUGMENTED
     """What the partners may be told."""
     seed: int = 0
     """All random numbers follow from it."""

@@ -25,13 +25,13 @@ from randquant.data.root import data_root
 from randquant.encoder import start_encoder
 from randquant.errors import UserError
 from randquant.finetune.loop import Classifier, judge
-from randquant.methods import PARTNERS, Chain, crops
+from randquant.methods import PARTNERS, Chain, check_read, crops, read_by
 from randquant.pretrain.checks import check_shared
 from randquant.pretrain.feed import feed
 from randquant.pretrain.processes import launch
 from randquant.quantize.draw import torch_seed
 from randquant.run import Run
-from randquant.settings import SuperviseSettings
+from randquant.settings import AUGMENTED, SuperviseSettings
 
 
 def supervise(settings: SuperviseSettings, dataset: Dataset | None = None) -> Run:
@@ -131,16 +131,16 @@ def make_chain(settings: SuperviseSettings, dataset: Dataset) -> Chain:
     """What training samples go through.
 
     Raises:
-        UserError: there is no such partner, or it has no use for such samples.
+        UserError: there is no such partner, it has no use for such samples, or none reads one of the settings.
     """
-    if settings.augment == "none":
-        return Chain()
-    words = settings.augment.split("+")
+    words = [] if settings.augment == "none" else settings.augment.split("+")
     if any(word not in PARTNERS for word in words) or len(set(words)) < len(words):
         raise UserError(
             f"augment: got {settings.augment!r}, must be none or some of {', '.join(PARTNERS)}, each once: rrc+flip+rq"
         )
-    return sum((PARTNERS[word](dataset.spec, settings.method_details) for word in words), Chain())
+    makers = [PARTNERS[word] for word in words]
+    check_read("augment", settings.augment, read_by(*makers), settings.method_details.changed(AUGMENTED))
+    return sum((maker(dataset.spec, settings.method_details) for maker in makers), Chain())
 
 
 def make_optimizer(classifier: Classifier, settings: SuperviseSettings) -> torch.optim.SGD:
