@@ -11,6 +11,7 @@ import pytest
 
 import paths
 from randquant import cli
+from randquant.pretrain import loop
 from randquant.run import Run
 
 TINY = "--steps 2 --width 16 --depth 1 --heads 2 --head-width 8 --mlp-width 16 --device cpu"
@@ -111,6 +112,57 @@ def test_labelled_sets_beside_the_unlabelled_one(tmp_path: Path, capfd: pytest.C
     capfd.readouterr()
     assert cli.main(["pretrain", "digits", "--out", str(tmp_path / "x"), "--eval", f"mine={path}"]) == 2
     assert "monitors: got 'mine=" in capfd.readouterr().err
+
+
+def looks(run: Path) -> list[str]:
+    return [line["monitor"] for line in Run.open(run).metrics() if "monitor" in line]
+
+
+def test_a_labelled_set_names_labels_of_its_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    values = np.arange(40) % 2 + paths.RNG.normal(size=(2, 40)) / 9
+    plain = paths.table(tmp_path / "plain.csv", "ab", values.T)
+    rows = [(*row, place % 2) for place, row in enumerate(values.T)]
+    told = paths.table(tmp_path / "told.csv", ("a", "b", "class"), rows)
+    run = f"--out {tmp_path}/run --quiet {TINY}"
+    assert cli.main(f"pretrain {plain} --monitors told={told}:class {run}".split()) == 0
+    assert looks(tmp_path / "run") == ["told"]
+    run = run.replace("run ", "other ")
+    assert cli.main(f"pretrain {told} --monitors told={told}:class {run}".split()) == 2
+    assert "monitors: the label 'class' of " in capfd.readouterr().err
+    assert cli.main(f"pretrain {plain} --monitors {told} {run}".split()) == 2
+    assert "has no labels" in capfd.readouterr().err
+
+    waves = paths.RNG.normal(size=(60, 2, 16)) + (np.arange(60) % 2)[:, None, None]
+    for name, one in {"all": waves, "some": waves[:20], "rest": waves[20:]}.items():
+        np.save(tmp_path / f"{name}.npy", one)
+        np.save(tmp_path / f"{name}-y.npy", np.arange(len(one)) % 2)
+    monitors = " ".join(f"{name}={tmp_path}/{name}.npy:{tmp_path}/{name}-y.npy" for name in ("some", "rest"))
+    assert cli.main(f"pretrain {tmp_path}/all.npy --monitors {monitors} {run}".split()) == 0
+    assert looks(tmp_path / "other") == ["some", "rest"]
+
+
+def test_held_out_samples_are_not_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, seen = paths.people(tmp_path), []
+    given = loop.monitor
+    monkeypatch.setattr(loop, "monitor", lambda *some: seen.append(some[1].held("train")) or given(*some))
+    words = f"pretrain {path} --out {tmp_path}/run --label y --group person --holdout 0.3 --monitors {path} {TINY}"
+    assert cli.main([*words.split(), "--quiet"]) == 0
+    facts = Run.open(tmp_path / "run").data
+    assert facts is not None
+    assert sorted([*seen[0].ids.tolist(), *facts["held_out"]]) == list(range(paths.COUNT))
+    assert len(facts["held_out"]) == 8
+
+
+def test_photographs_are_looked_at_beside_a_vision_backbone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = paths.pictures(tmp_path)
+    words = f"pretrain {folder} --backbone resnet18 --stem small --length 16 --method rq --batch 4 --steps 1 --quiet"
+    words += f" --device cpu --workers 0 --monitors mine={folder}"
+    assert cli.main([*words.split(), "--out", str(tmp_path / "run")]) == 0
+    assert looks(tmp_path / "run") == ["mine"]
+    assert cli.main([*f"{words}:y".split(), "--out", str(tmp_path / "other")]) == 2
+    assert "photographs have their folders as labels; leave :y out" in capfd.readouterr().err
+    assert cli.main([*f"{words} mine={folder}".split(), "--out", str(tmp_path / "other")]) == 2
+    assert "monitors: two are called mine" in capfd.readouterr().err
 
 
 def test_texts_are_quantized_in_their_embeddings(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from randquant import cli, world
 from randquant.data import Batch, Dataset, open_data
 from randquant.data.fingerprint import PROBED, fingerprint
 from randquant.errors import UserError
-from randquant.pretrain import display, loop, train
+from randquant.pretrain import display, labelled, loop, train
 from randquant.pretrain.checks import check_samples
 from randquant.run import Run
 from randquant.settings import PretrainSettings
@@ -357,7 +357,7 @@ def test_what_is_typed_wrong_is_one_line_and_leaves_nothing(
 ) -> None:
     told, dataset = TYPED[words]
     monkeypatch.setattr(loop, "open_training", lambda settings: dataset)
-    monkeypatch.setattr(loop, "open_monitor", lambda *_: dataset)
+    monkeypatch.setattr(labelled, "open_monitor", lambda *_: dataset)
     assert typed(words, tmp_path / "run") == 2
     out, said = capfd.readouterr()
     assert out == ""

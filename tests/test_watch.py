@@ -114,9 +114,8 @@ def trained(encoder: Encoder, steps: int, *, repelled: bool) -> dict[str, float]
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=2e-3)
     for step in range(steps):
         some = TRAIN.take(torch.arange(128) + 128 * (step % 7))
-        first, second = (
-            F.normalize(encoder(inputs), dim=1) for inputs in chain.pair(some.inputs, draws(some, step), 0.0)
-        )
+        views = [chain.change(some.inputs, draws(some, step), view) for view in range(2)]
+        first, second = (F.normalize(encoder(inputs), dim=1) for inputs in views)
         alike = first @ second.T
         loss = F.cross_entropy(alike / 0.2, torch.arange(128)) if repelled else -alike.diagonal().mean()
         optimizer.zero_grad()

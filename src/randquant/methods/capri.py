@@ -46,7 +46,7 @@ class Capri(nn.Module):
 
     def forward(self, encoder: DomainAgnosticTransformer, batch: Batch, draws: Draws, progress: float) -> Loss:
         """The loss of one batch; `accuracy` is the share of positions that find their own embedding."""
-        tokens, padding = self.chain.embed(encoder, self.chain.change(batch.inputs, draws, 0), draws, 0)  # [B, N, D]
+        tokens, padding = self.chain.first_view(encoder, batch.inputs, draws, progress)  # [B, N, D]
         ignored = encoder.ignored(padding)
         chosen = choose(self.share, tokens.shape[1], ignored, draws, "capri")
         hidden = tokens.masked_fill(chosen.unsqueeze(-1), 0)

@@ -41,11 +41,22 @@ class Chain:
         """This chain, then another."""
         return Chain(self.inputs + other.inputs, self.embeddings + other.embeddings)
 
-    def change(self, inputs: tuple[Tensor, ...], draws: Draws, view: int) -> tuple[Tensor, ...]:
-        """Inputs [B, ...] to those of a view: what `embed` and `encode` take."""
+    def change(
+        self, inputs: tuple[Tensor, ...], draws: Draws, view: int, progress: float | None = None
+    ) -> tuple[Tensor, ...]:
+        """Inputs [B, ...] to those of a view: what `embed` and `encode` take.
+
+        Raises:
+            UserError: nothing is changed, so that a view equals its input; looked for in the first view of the first
+                step of a training, whose progress is 0, and not where partners change the embeddings.
+        """
+        changed = inputs
         for transform in self.inputs:
-            inputs = transform(inputs, draws, view)
-        return inputs
+            changed = transform(changed, draws, view)
+        looked_for = progress == 0 and view == 0 and self.inputs and not self.embeddings
+        if looked_for and _same(changed, inputs):
+            raise UserError("method: a view equals its input, so its partners do nothing; choose stronger ones")
+        return changed
 
     def embed(
         self, encoder: DomainAgnosticTransformer, inputs: tuple[Tensor, ...], draws: Draws, view: int
@@ -55,6 +66,16 @@ class Chain:
         for transform in self.embeddings:
             tokens = transform(tokens, padding, draws, view)
         return tokens, padding
+
+    def first_view(
+        self, encoder: DomainAgnosticTransformer, inputs: tuple[Tensor, ...], draws: Draws, progress: float
+    ) -> tuple[Tensor, Tensor | None]:
+        """Inputs [B, ...] to the embeddings [B, N, D] of their first view, and where they are padding (bool [B, N]).
+
+        Raises:
+            UserError: it equals the inputs.
+        """
+        return self.embed(encoder, self.change(inputs, draws, 0, progress), draws, 0)
 
     def encode(self, encoder: Encoder, inputs: tuple[Tensor, ...], draws: Draws, view: int) -> Tensor:
         """A view's inputs to its features [B, D].
@@ -67,17 +88,6 @@ class Chain:
             return features
         own = transformer(encoder, "a partner", "changes")
         return own.encode(*self.embed(own, inputs, draws, view))
-
-    def pair(self, inputs: tuple[Tensor, ...], draws: Draws, progress: float) -> list[tuple[Tensor, ...]]:
-        """The inputs of the two views of a batch.
-
-        Raises:
-            UserError: nothing is changed, so that a view equals its input; looked for at the first step.
-        """
-        views = [self.change(inputs, draws, view) for view in range(2)]
-        if progress == 0 and not self.embeddings and _same(views[0], inputs):
-            raise UserError("method: a view equals its input, so there is nothing to learn; choose a stronger one")
-        return views
 
 
 def _same(view: Sequence[Tensor], inputs: Sequence[Tensor]) -> bool:

@@ -48,8 +48,7 @@ class EMix(nn.Module):
             UserError: the batch has fewer than 2 samples.
         """
         check_several(batch, "partners")
-        inputs = self.chain.change(batch.inputs, draws, 0)
-        clean, padding = self.chain.embed(encoder, inputs, draws, 0)  # [B, N, D], [B, N]
+        clean, padding = self.chain.first_view(encoder, batch.inputs, draws, progress)  # [B, N, D], [B, N]
         share, partner = shares_and_partners(draws, "emix")  # [B] each
         weight = share[:, None, None]
         # Only the partner is detached, and the keys are not: as in the benchmark.

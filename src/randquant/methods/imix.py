@@ -52,7 +52,7 @@ class IMix(nn.Module):
         """
         check_several(batch, "partners")
         share, partner = shares_and_partners(draws, "imix")  # [B] each
-        first, second = (self.chain.change(batch.inputs, draws, view) for view in range(2))
+        first, second = (self.chain.change(batch.inputs, draws, view, progress) for view in range(2))
         mixed = self._mix(first, tuple(world.gather(one)[partner] for one in first), share, draws)
         query = F.normalize(self.head(self.chain.encode(encoder, mixed, draws, 0)), dim=1)  # [B, projection]
         key = F.normalize(self.head(self.chain.encode(encoder, second, draws, 1)), dim=1)

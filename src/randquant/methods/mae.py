@@ -55,7 +55,7 @@ class MAE(nn.Module):
 
     def forward(self, encoder: DomainAgnosticTransformer, batch: Batch, draws: Draws, progress: float) -> Loss:
         """The loss of one batch."""
-        tokens, padding = self.chain.embed(encoder, self.chain.change(batch.inputs, draws, 0), draws, 0)  # [B, N, D]
+        tokens, padding = self.chain.first_view(encoder, batch.inputs, draws, progress)  # [B, N, D]
         chosen = choose(self.share, tokens.shape[1], encoder.ignored(padding), draws, "mae")  # [B, N]
         outputs = encoder.encode_tokens(tokens.masked_fill(chosen.unsqueeze(-1), 0), padding)[:, 1:]  # [B, N, D]
         lengths = [one.tokens for one in encoder.spec.inputs]

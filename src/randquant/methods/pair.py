@@ -47,5 +47,5 @@ def encode_pair(chain: Chain, encoder: Encoder, batch: Batch, draws: Draws, prog
     Raises:
         UserError: a view equals its input.
     """
-    inputs = chain.pair(batch.inputs, draws, progress)
+    inputs = [chain.change(batch.inputs, draws, view, progress) for view in range(2)]
     return Pair(inputs, [chain.encode(encoder, one, draws, view) for view, one in enumerate(inputs)])

@@ -46,7 +46,7 @@ class ShED(nn.Module):
 
         `accuracy` is the share of positions that are told right; to say "not moved" of all is right for most.
         """
-        tokens, padding = self.chain.embed(encoder, self.chain.change(batch.inputs, draws, 0), draws, 0)  # [B, N, D]
+        tokens, padding = self.chain.first_view(encoder, batch.inputs, draws, progress)  # [B, N, D]
         ignored = encoder.ignored(padding)
         sources = self._sources(tokens.shape[1], ignored, draws)
         moved = (sources != torch.arange(tokens.shape[1], device=sources.device)).long()

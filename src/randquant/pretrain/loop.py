@@ -27,9 +27,10 @@ from randquant.methods.batch_norm import share_batch_norms
 from randquant.pretrain.checks import check_compiler, check_details, check_samples, training_part
 from randquant.pretrain.display import Display
 from randquant.pretrain.feed import feed
+from randquant.pretrain.labelled import open_monitors
 from randquant.pretrain.loggers import open_loggers
-from randquant.pretrain.monitor import check_labels, monitor
-from randquant.pretrain.opening import fitted, open_monitor, open_training, remember
+from randquant.pretrain.monitor import monitor
+from randquant.pretrain.opening import fitted, open_training, remember
 from randquant.pretrain.optimizers import make_optimizer, set_rate
 from randquant.pretrain.processes import launch, together
 from randquant.pretrain.signals import Signals
@@ -132,9 +133,7 @@ def train(
                     remark(note)
             samples = training_part(dataset)
             check_samples(samples, dataset.spec, settings)
-            monitors = [*monitors, *(open_monitor(word, dataset, settings) for word in settings.monitors)]
-            for one in monitors:
-                check_labels(one, dataset.spec, settings.seed)
+            monitors = open_monitors(monitors, dataset, settings)
             if settings.compile:
                 check_compiler(fabric.device)
             encoder = _encoder(settings, dataset, module)

@@ -1,15 +1,14 @@
-"""Settings in, the data sets of a training out: the one that is trained on, and those that are tried on the way."""
+"""Settings in, the data set that is trained on out, with the settings that follow from it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from randquant import world
-from randquant.data import DATASETS, Dataset, Form, is_path, open_data
+from randquant.data import Dataset, Form, is_path, open_data
 from randquant.data.own.open import BATCH
 from randquant.data.own.samples import digests
 from randquant.data.photographs import SIDE, Photographs, are_photographs, open_photographs
-from randquant.errors import UserError
 from randquant.run import Run
 from randquant.settings import LARGER, SMALLER, PretrainSettings
 
@@ -75,23 +74,6 @@ def fitted(settings: PretrainSettings, dataset: Dataset) -> tuple[PretrainSettin
         if "rq" in settings.method.split("+"):
             notes.append("method: what rq quantizes are the embeddings, since symbols have no values (--at)")
     return settings, notes
-
-
-def open_monitor(word: str, dataset: Dataset, settings: PretrainSettings) -> Dataset:
-    """A labelled data set by its name in the catalogue, or by NAME=PATH; a path is read as the training's own was.
-
-    Raises:
-        UserError: it is not there, has no labels, or the training's data are no path.
-    """
-    name, equals, path = word.partition("=")
-    if not equals and not is_path(word):
-        if word not in DATASETS:
-            raise UserError(f"monitors: got {word!r}, must be a data set of the catalogue, or NAME=PATH")
-        return open_data(word)
-    if dataset.own is None:
-        raise UserError(f"monitors: got {word!r}, but {dataset.name} is in the catalogue; name data sets of it")
-    found = open_data(path or word, form=dataset.own.form, **settings.reading.choices())
-    return replace(found, name=name if equals else word)
 
 
 def remember(run: Run, dataset: Dataset) -> None:

@@ -96,7 +96,7 @@ class PretrainSettings:
     """Processes that decode samples from files, or threads where files are mapped; data in memory needs none."""
     monitors: Annotated[tuple[str, ...], arg(aliases=["--eval"])] = ()
     """Labelled data sets on which neighbours and a linear head are tried while the encoder trains: of the catalogue, or
-    NAME=PATH, whose labels are in the column that --label names."""
+    NAME=PATH:LABEL, whose labels are in that column, or without :LABEL in the one that --label names."""
     logger: tuple[Logger, ...] = ()
     """Where metrics go beside metrics.jsonl: tensorboard, wandb."""
     log_every: int = 10
