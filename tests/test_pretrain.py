@@ -211,6 +211,42 @@ def test_a_loss_that_is_no_number_stops_with_the_last_good_state(tmp_path: Path)
     assert_equal(saved["encoder"], state(good)["encoder"])
 
 
+class Rooted(nn.Module):
+    """The root of what is 0 for all samples: the features are numbers, their gradient is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, 8)
+
+    def forward(self, images: Tensor) -> Tensor:
+        pixels: Tensor = self.layer(images.flatten(1))
+        return pixels + (0 * pixels).abs().sqrt()
+
+
+def test_a_gradient_that_is_no_number_is_not_blamed_on_loss_and_rate(tmp_path: Path) -> None:
+    told = r"^encoder: the norm of the gradient became nan at step 1, before [^\n]* division by 0, [^\n]*$"
+    with pytest.raises(UserError, match=told):
+        pretrain(DIGITS, encoder=Rooted(), out=tmp_path / "run", steps=3, quiet=True)
+
+
+def test_an_encoder_that_cannot_be_trained_is_refused(tmp_path: Path) -> None:
+    frozen = Rooted().requires_grad_(False)
+    with pytest.raises(UserError, match=r"^encoder: none of its parameters requires a gradient"):
+        pretrain(DIGITS, encoder=frozen, out=tmp_path / "run", steps=3, quiet=True)
+    assert not (tmp_path / "run").exists()
+    assert pretrain(DIGITS, encoder=frozen, out=tmp_path / "run", method="none").metrics() == []
+
+
+def test_the_spread_is_not_that_of_the_first_class(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "WATCHED", 100)
+    samples = DIGITS.held("train")
+    (pixels,) = samples.inputs
+    alike = pixels[:1] + 1e-4 * pixels[:200]
+    ordered = samples._replace(inputs=(torch.cat([alike, pixels[200:]]),))
+    run = train(settings(tmp_path / "run", steps=1, watch_every=1), replace(DIGITS, parts={"train": ordered}))
+    assert [line["feature_spread"] > 0.01 for line in run.metrics() if "feature_spread" in line] == [True]
+
+
 def test_the_random_encoder_is_not_trained(tmp_path: Path) -> None:
     run = train(settings(tmp_path / "run", method="none", seed=5))
     assert_equal(dict(run.encoder().state_dict()), dict(make_encoder(DIGITS.spec, SMALL, seed=5).state_dict()))

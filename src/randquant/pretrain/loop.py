@@ -19,10 +19,10 @@ from torch.optim import Optimizer
 from randquant import world
 from randquant.data import Batch, Dataset
 from randquant.data.reading import Cut, taken
-from randquant.encoder import DomainAgnosticTransformer, Encoder, ForeignEncoder, VisionBackbone, start_encoder
+from randquant.encoder import Encoder, VisionBackbone
 from randquant.encoder.pooling import hasten_pooling
 from randquant.errors import UserError
-from randquant.methods import UNTRAINED, Loss, Method, crops, make_method
+from randquant.methods import UNTRAINED, Loss, Method, crops
 from randquant.methods.batch_norm import share_batch_norms
 from randquant.pretrain.checks import check_compiler, check_details, check_samples, training_part
 from randquant.pretrain.display import Display
@@ -32,6 +32,7 @@ from randquant.pretrain.loggers import open_loggers
 from randquant.pretrain.monitor import monitor
 from randquant.pretrain.opening import fitted, open_training, remember
 from randquant.pretrain.optimizers import make_optimizer, set_rate
+from randquant.pretrain.parts import compile_blocks, new_method, own_or_new_encoder, unused
 from randquant.pretrain.processes import launch, together
 from randquant.pretrain.signals import Signals
 from randquant.pretrain.start import started_run
@@ -136,8 +137,8 @@ def train(
             monitors = open_monitors(monitors, dataset, settings)
             if settings.compile:
                 check_compiler(fabric.device)
-            encoder = _encoder(settings, dataset, module)
-            method = _method(settings, encoder)
+            encoder = own_or_new_encoder(settings, dataset, module)
+            method = new_method(settings, encoder)
             if isinstance(encoder, VisionBackbone):  # and no module of the user's own
                 hasten_pooling(encoder)
                 hasten_pooling(method)  # which may hold a copy of the encoder
@@ -159,7 +160,7 @@ def train(
         core = Training(method, encoder)
         training, optimizer = fabric.setup(core, make_optimizer(groups, settings))
         if settings.compile:
-            _compile(encoder)
+            compile_blocks(encoder)
         parts = {"encoder": encoder, "method": method, "optimizer": optimizer, "precision": fabric.strategy.precision}
         first, seconds = 0, 0.0
         window: list[dict[str, float]] = []  # the metrics of the steps since the last line
@@ -190,7 +191,10 @@ def train(
         source = feed(samples, fabric.device, workers=settings.workers, cut=cut, gaps=dataset.spec.gaps, **order)
         batches = closing.enter_context(contextlib.closing(source))
         with world.agreement(fabric.device):
-            shown = taken(samples, torch.arange(min(WATCHED, len(samples.ids)))).to(fabric.device)
+            some = Draws(settings.seed, 0, samples.ids).permutation("watch")[
+                :WATCHED
+            ]  # files are often sorted by class
+            shown = taken(samples, some.sort().values).to(fabric.device)
         started = last_line = last_save = time.monotonic()
         training.train()
         display = closing.enter_context(Display(settings, first, quiet=settings.quiet or not fabric.is_global_zero))
@@ -213,8 +217,8 @@ def train(
                     fabric.backward(loss.value / settings.accumulate)
                 for name, value in {"loss": loss.value.detach(), **loss.metrics}.items():
                     summed[name] = summed.get(name, 0) + value / settings.accumulate
-            if step == first and fabric.is_global_zero and (unused := _unused(encoder)):
-                _log.warning(f"the encoder's {', '.join(unused)} had no part in the first step, so it left them alone")
+            if step == first and fabric.is_global_zero and (idle := unused(encoder)):
+                _log.warning(f"the encoder's {', '.join(idle)} had no part in the first step, so it left them alone")
             norm = _clipped(fabric, training, optimizer, settings)
             values = dict(zip(summed, world.mean(torch.stack(list(summed.values()))).tolist(), strict=True))
             values["gradient_norm"] = float(norm)
@@ -226,10 +230,7 @@ def train(
                         save(step)
                     which = "state before it" if sound else "last sound state"
                     saved = f"the {which} is saved in {run.path}; " if kept else ""
-                    raise UserError(
-                        f"learning_rate: the loss became {values['loss']} at step {step + 1} with {rate:g}; {saved}"
-                        "start anew with a smaller one"
-                    )
+                    raise UserError(_told(values, step, rate, saved))
             optimizer.step()
             optimizer.zero_grad()
 
@@ -276,41 +277,24 @@ def _clipped(fabric: Fabric, training: nn.Module, optimizer: Optimizer, settings
     return cast(torch.Tensor, norm)
 
 
+def _told(values: dict[str, float], step: int, rate: float, saved: str) -> str:
+    """Which number of a step is none, and what to do; in the first one it cannot be the learning rate's doing."""
+    name = next(name for name, value in values.items() if not math.isfinite(value))
+    what = f"the {'norm of the gradient' if name == 'gradient_norm' else name} became {values[name]} at step {step + 1}"
+    if step == 0:
+        return (
+            f"encoder: {what}, before anything was learnt; {saved}look for a division by 0, a root or logarithm of 0, "
+            "or far values, in it and in the samples"
+        )
+    return f"learning_rate: {what} with {rate:g}; {saved}start anew with a smaller one"
+
+
 def _is_finite(module: nn.Module) -> bool:
     """Whether all weights and buffers are numbers."""
     return all(bool(one.isfinite().all()) for one in module.state_dict().values() if one.is_floating_point())
-
-
-def _encoder(settings: PretrainSettings, dataset: Dataset, module: nn.Module | None) -> Encoder:
-    """The user's own module, or one of the settings with its first weights."""
-    if module is None:
-        return start_encoder(dataset.spec, settings.encoder, settings.seed, settings.start)
-    few = taken(dataset.parts["train"], torch.arange(2))
-    return ForeignEncoder(module, dataset.spec, few.inputs)
-
-
-def _method(settings: PretrainSettings, encoder: Encoder) -> nn.Module:
-    """The method, its heads drawn by the seed; an empty module where nothing is trained."""
-    if settings.method == UNTRAINED:
-        return nn.Identity()
-    torch.manual_seed(torch_seed(settings.seed, "method"))
-    return make_method(settings.method, encoder, settings.method_details)
 
 
 def _moving(module: nn.Module) -> dict[str, torch.Tensor]:
     """Copies of what a forward pass alone may change: running statistics, a momentum encoder."""
     state = module.state_dict(keep_vars=True)
     return {name: value.detach().clone() for name, value in state.items() if not value.requires_grad}
-
-
-def _unused(encoder: Encoder) -> list[str]:
-    """The parameters of a user's own module that are trained and got no gradient."""
-    if not isinstance(encoder, ForeignEncoder):
-        return []
-    return [name for name, one in encoder.module.named_parameters() if one.requires_grad and one.grad is None]
-
-
-def _compile(encoder: Encoder) -> None:
-    """Compile what takes the time: the transformer's blocks, which every entry goes through, or the whole module."""
-    for module in encoder.blocks if isinstance(encoder, DomainAgnosticTransformer) else [encoder]:
-        module.compile()
