@@ -41,13 +41,13 @@ class Torn(OnDisk):
 
 
 class Deadly(OnDisk):
-    """The process that reads one of them is killed, as the system does it where memory runs out."""
+    """The process that reads one of them gets a signal: it is killed, as the system does it where memory runs out."""
 
-    def __init__(self, path: Path, ids: Tensor, row: int) -> None:
+    def __init__(self, path: Path, ids: Tensor, row: int, number: signal.Signals = signal.SIGKILL) -> None:
         super().__init__(path, ids)
-        self.row = row
+        self.row, self.number = row, number
 
     def take(self, rows: Tensor) -> Batch:
         if (rows == self.row).any():
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self.number)
         return super().take(rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from itertools import islice
@@ -21,7 +22,7 @@ from randquant.data.own import samples as own
 from randquant.errors import UserError
 from randquant.pretrain import feed as room
 from randquant.pretrain.feed import check_finite, feed
-from stored import OnDisk, Torn
+from stored import Deadly, OnDisk, Torn
 
 CPU = torch.device("cpu")
 HELD = Batch(torch.arange(23) * 3 + 5, (torch.arange(46.0).reshape(23, 2),))
@@ -81,6 +82,12 @@ def test_workers_give_what_memory_gives(workers: int, tmp_path: Path) -> None:
     before = torch.get_rng_state()
     assert same(batches(stored, 7, 2, workers=workers), batches(HELD, 7, 2))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_ctrl_c_does_not_end_the_workers(tmp_path: Path) -> None:
+    """It reaches all processes of a terminal; the one that trains decides."""
+    interrupted = Deadly(stored_values(tmp_path), HELD.ids, 4, signal.SIGINT)
+    assert same(batches(interrupted, 7, workers=1), batches(HELD, 7))
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])

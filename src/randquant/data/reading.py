@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterable, Iterator
 from multiprocessing.context import BaseContext
@@ -118,7 +119,11 @@ def plainly(batches: Iterable[Batch | UserError]) -> Iterator[Batch]:
 
 
 def end_with_reader(worker: int) -> None:
-    """A worker's first act: to end when the process that reads from it does. One that is killed cannot tell it."""
+    """A worker's first act: to end when the process that reads from it does. One that is killed cannot tell it.
+
+    Ctrl-C reaches both; the other one saves what there is, and needs its worker until then.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def wait() -> None:
         reader = multiprocessing.parent_process()
