@@ -15,9 +15,9 @@ from torch import Tensor
 
 from randquant import UserError, randomized_quantize
 from randquant.quantize import operation, reference
+from randquant.quantize.scope import FLOATS, INTEGERS
+from tensors import numbers, spoilt
 
-FLOATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-INTEGERS = [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64]
 BACKENDS = ["torch", "numba"]
 
 
@@ -32,16 +32,6 @@ def assert_same(got: Tensor, expected: Tensor) -> None:
     assert torch.equal(got.isnan(), expected.isnan())
     assert torch.equal(got.isinf(), expected.isinf())
     assert torch.equal(bits(got), bits(expected))
-
-
-def numbers(shape: tuple[int, ...], dtype: torch.dtype, scale: float, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    if dtype in INTEGERS:
-        info = torch.iinfo(dtype)
-        span = min(info.max, max(2, int(scale)))
-        return torch.randint(max(info.min, -span), span, shape, generator=generator).to(dtype)
-    scale = min(scale, torch.finfo(dtype).max / 8)
-    return (torch.randn(shape, generator=generator, dtype=torch.float64) * scale).to(dtype)
 
 
 def laid_out(x: Tensor, layout: str) -> Tensor:
@@ -98,18 +88,7 @@ def test_backends_agree_with_the_definition(
     special: str,
     seed: int,
 ) -> None:
-    x = numbers(shape, dtype, scale, seed)
-    flat = x.view(-1)
-    if special == "constant":
-        x[:, 0] = x[0, 0].flatten()[0]
-    elif special == "extremes":
-        info = torch.finfo(dtype) if dtype in FLOATS else torch.iinfo(dtype)
-        flat[seed % flat.numel()], flat[seed // 2 % flat.numel()] = info.max, info.min
-    elif dtype in FLOATS and special == "some":
-        for i, value in enumerate([math.nan, math.inf, -math.inf]):
-            flat[seed // (i + 1) % flat.numel()] = value
-    elif dtype in FLOATS and special == "nothing finite":
-        x[0, 0] = torch.tensor([math.nan, math.inf])[seed % 2].to(dtype)
+    x = spoilt(numbers(shape, dtype, scale, seed), special, seed)
     if limits == "per channel" and per != "sample":
         limits = (torch.linspace(-1, 0, shape[1]), torch.linspace(0, 2, shape[1]))
     elif limits == "per channel":

@@ -21,6 +21,7 @@ from randquant.quantize.gpu import draw as gpu_draw
 from randquant.quantize.gpu import plan as gpu_plan
 from randquant.quantize.gpu import walk as gpu_walk
 from randquant.quantize.scope import FLOATS, INTEGERS
+from tensors import numbers, spoilt
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 DEVICE = "cpu" if INTERPRETED else "cuda"
@@ -29,16 +30,6 @@ if INTERPRETED:
 
 # The interpreter computes with numpy, which warns where ranges of nothing give inf - inf.
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
-
-
-def numbers(shape: tuple[int, ...], dtype: torch.dtype, scale: float, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    if dtype in INTEGERS:
-        info = torch.iinfo(dtype)
-        most = min(info.max, max(2, int(scale)))
-        return torch.randint(max(info.min, -most), most, shape, generator=generator).to(dtype)
-    scale = min(scale, torch.finfo(dtype).max / 8)
-    return (torch.randn(shape, generator=generator, dtype=torch.float64) * scale).to(dtype)
 
 
 def laid_out(x: Tensor, layout: str) -> Tensor:
@@ -105,18 +96,7 @@ def test_agrees_with_the_definition(
     special: str,
     seed: int,
 ) -> None:
-    x = numbers(shape, dtype, scale, seed)
-    flat = x.view(-1)
-    if special == "constant":
-        x[:, 0] = x[0, 0].flatten()[0]
-    elif special == "extremes":
-        info = torch.finfo(dtype) if dtype in FLOATS else torch.iinfo(dtype)
-        flat[seed % flat.numel()], flat[seed // 2 % flat.numel()] = info.max, info.min
-    elif dtype in FLOATS and special == "some":
-        for i, value in enumerate([math.nan, math.inf, -math.inf]):
-            flat[seed // (i + 1) % flat.numel()] = value
-    elif dtype in FLOATS and special == "nothing finite":
-        x[0, 0] = [math.nan, math.inf][seed % 2]
+    x = spoilt(numbers(shape, dtype, scale, seed), special, seed)
     if math.prod(shape[2:]) == 1:
         limits = limits or (-0.5, 0.8)
     arguments = {"bins": bins, "per": per, "edges": edges, "values": values, "p": p, "limits": limits}
