@@ -13,9 +13,12 @@ from torch import Tensor
 from randquant.bench.configurations import STRENGTHS, worded
 from randquant.data import open_data
 from randquant.errors import UserError
-from randquant.methods import METHODS, PARTNERS, UNTRAINED, settings_of
+from randquant.methods import METHODS, PARTNERS, UNTRAINED, read_by, settings_of
 from randquant.pretrain import pretrain
+from randquant.pretrain.checks import check_details
+from randquant.recipes.imagenet import EXPERIMENTS
 from randquant.settings import AUGMENTED, MethodSettings, SuperviseSettings
+from randquant.settings.choices import Scale
 from randquant.supervise.training import make_chain
 from samples import SPECS, batch, draws
 from test_methods import FACTS, build
@@ -104,3 +107,15 @@ def test_a_further_configuration_names_what_its_method_reads() -> None:
 @pytest.mark.parametrize("name", STRENGTHS)
 def test_the_eight_vary_what_their_method_reads(name: str) -> None:
     assert {one for strength in STRENGTHS[name] for one in strength} <= settings_of(name)
+
+
+@pytest.mark.parametrize("name", [one.name for one in EXPERIMENTS.values() if one.kind != "verify"])
+@pytest.mark.parametrize("scale", ["full", "tiny"])
+def test_recipes_tell_their_method_what_it_reads(name: str, scale: Scale, tmp_path: Path) -> None:
+    experiment = EXPERIMENTS[name]
+    if experiment.kind == "supervise":
+        partners = [PARTNERS[word] for word in experiment.method.split("+")]
+        changed = experiment.supervision("data", tmp_path, scale=scale).method_details.changed(AUGMENTED)
+        assert set(changed) <= read_by(*partners)
+    else:
+        check_details(experiment.pretraining("data", tmp_path, 1_281_167, scale=scale))

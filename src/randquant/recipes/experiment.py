@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from randquant.errors import UserError
+from randquant.methods import settings_of
 from randquant.recipes.size import SIZES
 from randquant.settings import PretrainSettings, SuperviseSettings
 from randquant.settings.choices import Scale
@@ -129,7 +130,7 @@ class Experiment:
             warmup=self.warmup / self.epochs,
             seed=seed,
             encoder=size.shrink(options.pop("encoder")),
-            method_details=details,
+            method_details=details.only(settings_of(self.method)),
             precision="16" if scale == "full" else "32",
             workers=size.workers,
             **options,

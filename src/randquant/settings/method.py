@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 
 from randquant.errors import UserError
@@ -86,3 +87,7 @@ class MethodSettings(PictureSettings):
     def changed(self, usual: MethodSettings) -> list[str]:
         """The names of the fields that are other than usual."""
         return [one.name for one in fields(self) if getattr(self, one.name) != getattr(usual, one.name)]
+
+    def only(self, names: Collection[str]) -> MethodSettings:
+        """The same with these fields alone; others are as usual."""
+        return MethodSettings(**{name: getattr(self, name) for name in names})
