@@ -15,6 +15,8 @@ from randquant.encoder import OwnEncoder, make_encoder
 from randquant.errors import UserError
 from randquant.export import FORMATS, command, export, load
 from randquant.export.compare import difference
+from randquant.export.measured import Measured
+from randquant.export.tried import made_up
 from randquant.run import Run
 from randquant.settings import EncoderSettings, ExportSettings
 from randquant.settings.choices import ExportFormat
@@ -98,6 +100,7 @@ def test_what_differs_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_difference_is_seen() -> None:
     encoder = make_encoder(SPECS["2d"], SMALL, 0).eval()
+    samples = made_up(Measured(encoder, None))
     largest = {}
 
     def changed(inputs: list[torch.Tensor]) -> torch.Tensor:
@@ -106,8 +109,8 @@ def test_a_difference_is_seen() -> None:
         largest[len(features)] = float(features.abs().max())
         return features + (0.5 if len(features) == 1 else 0.0)  # wrong for a single sample alone
 
-    assert difference(encoder, changed) == pytest.approx(0.5 / largest[7], rel=1e-4)
-    assert difference(encoder, lambda inputs: torch.zeros(1, 3)) == float("inf")
+    assert difference(encoder, changed, samples) == pytest.approx(0.5 / largest[7], rel=1e-4)
+    assert difference(encoder, lambda inputs: torch.zeros(1, 3), samples) == float("inf")
 
 
 def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from randquant.encoder import OwnEncoder
+from randquant.export.measured import Measured
 
 Features = Callable[[Sequence[Tensor]], Tensor]
 
@@ -21,14 +21,22 @@ class Format(Protocol):
         """How a file's name ends."""
         ...
 
-    def write(self, encoder: OwnEncoder, path: Path) -> list[Path]:
-        """Write the encoder; every file that was written."""
+    def write(self, encoder: Measured, path: Path) -> list[Path]:
+        """Write the encoder with its scale, as far as the format holds one; every file that was written."""
         ...
 
-    def read(self, path: Path, encoder: OwnEncoder) -> Features:
+    def read(self, path: Path, encoder: Measured) -> Features:
         """What the file gives from inputs [B, ...]: features [B, D]; of the encoder no weights are taken."""
         ...
 
-    def loading(self, encoder: OwnEncoder, path: Path) -> str:
-        """Lines of Python that load it."""
+    def loading(self, encoder: Measured, path: Path) -> str:
+        """Lines of Python that load it and give the features of `input0`, … or of `inputs`."""
         ...
+
+
+def tensors(encoder: Measured) -> list[str]:
+    """The line that makes torch's `inputs` of numpy's `input0`, …; none for the catalogue's."""
+    if encoder.form is None:
+        return []
+    names = ", ".join(f"torch.from_numpy(input{place})" for place in range(len(encoder.spec.inputs)))
+    return [f"inputs = [{names}]"]

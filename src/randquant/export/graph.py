@@ -10,9 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from randquant.encoder import OwnEncoder
-from randquant.export.compare import samples
 from randquant.export.format import Features
+from randquant.export.kept import keep_form
+from randquant.export.measured import Measured
+from randquant.export.tried import made_up
 from randquant.libraries import library
 
 SUFFIX = ".onnx"
@@ -21,7 +22,7 @@ SUFFIX = ".onnx"
 class _Features(nn.Module):
     """The encoder, each input its own argument, as a graph has them."""
 
-    def __init__(self, encoder: OwnEncoder) -> None:
+    def __init__(self, encoder: Measured) -> None:
         super().__init__()
         self.encoder = encoder
 
@@ -30,11 +31,11 @@ class _Features(nn.Module):
         return features
 
 
-def write(encoder: OwnEncoder, path: Path) -> list[Path]:
-    """Write one file: inputs `input0`, `input1`, …, output `features`; the spec stands in its metadata."""
+def write(encoder: Measured, path: Path) -> list[Path]:
+    """Write one file: inputs `input0`, `input1`, …, output `features`; the spec is its metadata."""
     for name in ("onnx", "onnxscript"):
         library(name, "export", "to")
-    inputs = samples(encoder.spec, 3)
+    inputs = made_up(encoder, 3).given
     any_number = torch.export.Dim("batch", min=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch about its own exporter
@@ -51,10 +52,10 @@ def write(encoder: OwnEncoder, path: Path) -> list[Path]:
     assert program is not None
     program.model.metadata_props["randquant"] = json.dumps(encoder.spec.to_dict())
     program.save(path)
-    return [path]
+    return [path, *keep_form(encoder, path)]
 
 
-def read(path: Path, encoder: OwnEncoder) -> Features:
+def read(path: Path, encoder: Measured) -> Features:
     """What the graph gives on the CPU."""
     session = library("onnxruntime", "export", "to").InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
@@ -65,7 +66,7 @@ def read(path: Path, encoder: OwnEncoder) -> Features:
     return features
 
 
-def loading(encoder: OwnEncoder, path: Path) -> str:
+def loading(encoder: Measured, path: Path) -> str:
     """Three lines, without torch or randquant."""
     named = ", ".join(f'"{name}": {name}' for name in _names(len(encoder.spec.inputs)))
     return (

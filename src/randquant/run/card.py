@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from randquant.run.lines import of_photographs, own_lines
 from randquant.spec import Input, Spec
 
 if TYPE_CHECKING:
@@ -18,14 +20,19 @@ _NUMBERS = {  # of metrics.jsonl: how a reader knows it
     "knn_accuracy": "nearest neighbours on a cut of the training part",
     "linear_accuracy": "a linear head on a cut of the training part",
 }
+_PHOTOGRAPHS = (
+    "- photographs: red, green and blue from 0 to 1; the shorter side becomes 256/224 of the square that is cut out of "
+    "the middle"
+)
 
 
-def card(run: Run, loading: str = "") -> str:
+def card(run: Run, loading: str = "", inputs: Sequence[str] = ()) -> str:
     """The card of a run.
 
     Args:
         run: with its config, its metrics and, once it is trained, its encoder.
         loading: lines of Python that load the encoder; by default those that open the run directory.
+        inputs: Markdown lines on what goes in; by default the shape of each input's tensor.
 
     Raises:
         UserError: a file of the run is damaged.
@@ -41,7 +48,8 @@ def card(run: Run, loading: str = "") -> str:
         "",
         "## What goes in",
         "",
-        *(f"- input {place}: {described(one)}" for place, one in enumerate(spec.inputs)),
+        *(inputs or [f"- input {place}: {described(one)}" for place, one in enumerate(spec.inputs)]),
+        *([_PHOTOGRAPHS] if of_photographs(run) else []),
         "",
         "## How it was trained",
         "",
@@ -54,7 +62,7 @@ def card(run: Run, loading: str = "") -> str:
         lines += [f"| {words} | {value:.4g} |" for words, value in named]
         lines += ["", "These watch the training. None is a score on samples that it has not seen.", ""]
     versions = ", ".join(f"{name} {number}" for name, number in config["versions"].items())
-    loading = loading or _loading(run, spec)
+    loading = loading or own_lines(run) or _loading(run, spec)
     lines += ["## How to load it", "", "```python", loading.strip(), "```", "", "## Versions", "", versions + "."]
     lines += ["", "## Settings", "", "```json", json.dumps(settings, indent=2), "```", ""]
     return "\n".join(lines)

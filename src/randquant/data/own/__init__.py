@@ -9,6 +9,6 @@
 """
 
 from randquant.data.own.form import Form
-from randquant.data.own.open import Own, may_be_path, open_path
+from randquant.data.own.open import Own, may_be_path, open_path, open_source
 
-__all__ = ["Form", "Own", "may_be_path", "open_path"]
+__all__ = ["Form", "Own", "may_be_path", "open_path", "open_source"]

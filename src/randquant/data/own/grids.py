@@ -44,29 +44,33 @@ class GridForm:
         Raises:
             UserError: it has other channels or, where the spec has no gaps, another size or NaN.
         """
+        shape = (-1, *([1] * len(self.spec.size)))
+        out = self.laid_out(raw)
+        out -= np.asarray(self.mean, np.float64).reshape(shape)
+        out /= np.asarray(self.spread, np.float64).reshape(shape)
+        return torch.from_numpy(out.astype(np.float32))
+
+    def laid_out(self, raw: Raw) -> NDArray[np.float64]:
+        """What was measured, float64 [B, C, *size]: cut at its end, NaN past it; errors as those of a call."""
         one = self.spec
-        shape = (one.channels, *([1] * len(one.size)))
-        mean, spread = (np.asarray(values, np.float64).reshape(shape) for values in (self.mean, self.spread))
-        out = np.full((len(raw), *one.shape), np.nan, np.float32)
+        out = np.full((len(raw), *one.shape), np.nan)
         for place, values in enumerate([raw] if isinstance(raw, np.ndarray) else raw):
             where = slice(None) if isinstance(raw, np.ndarray) else slice(place, place + 1)
             values = values if isinstance(raw, np.ndarray) else values[None]
-            if values.ndim != len(shape) + 1 or values.shape[1] != one.channels:
+            if values.ndim != len(one.shape) + 1 or values.shape[1] != one.channels:
                 raise UserError(
                     f"data: a sample has shape {values.shape[1:]}, but the encoder takes {one.channels} channels over "
                     f"{len(one.size)} dimensions"
                 )
             values = values[(slice(None), slice(None), *(slice(side) for side in one.size))]
             corner = (where, slice(None), *(slice(side) for side in values.shape[2:]))
-            moved = values - mean  # float64
-            moved /= spread
-            out[corner] = moved
+            out[corner] = values
         if not one.gaps and out.size and np.isnan(out.min()):
             raise UserError(
                 f"data: a sample is shorter than {one.size} or holds NaN, which no sample did that the encoder was "
                 "trained on; cut or fill it"
             )
-        return torch.from_numpy(out)
+        return out
 
     def measured(self, values: Tensor) -> Tensor:
         """What inputs [B, C, *size] were before they were scaled: of what people look at and listen to.

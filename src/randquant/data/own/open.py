@@ -132,6 +132,15 @@ def open_path(
     return as_dataset(kind, source, place, settings, form=form, labelled=labelled, holdout=holdout, seed=seed)
 
 
+def open_source(path: Path, form: Form) -> Source:
+    """What reads the raw values of a path that is read by a form.
+
+    Raises:
+        UserError: as in `open_path`.
+    """
+    return _opened(path, ReadingSettings(), form, ())[1]
+
+
 def as_dataset(
     kind: str,
     source: Source,
