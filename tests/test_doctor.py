@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+import paths
 from randquant import cli
 from randquant.data import Batch, Dataset, Items, open_data
 from randquant.data.present import reading
@@ -112,6 +113,15 @@ def test_samples_of_a_path_are_called_by_their_names(tmp_path: Path) -> None:
     assert one.what.endswith("is a copy of others, such as sample 41 of sample 8")  # lines count from 1
 
 
+def test_columns_that_may_be_ids(tmp_path: Path) -> None:
+    ids = [389 * row % 1009 for row in range(64)]
+    rows = [(one, row % 7, math.sin(row), math.cos(row), math.sin(3 * row)) for row, one in enumerate(ids)]
+    path = paths.table(tmp_path / "t.csv", ("number", "a", "b", "c", "d"), rows)
+    found = examine(admit(open_data(str(path)), bins=8, batch=8, samples=50))
+    assert [(one.check, one.what) for one in found] == [("ids", "number: whole numbers, in each row another")]
+    assert examine(admit(open_data(str(path), id="number"), bins=8, batch=8, samples=50)) == []
+
+
 def test_lengths_and_batches() -> None:
     long = Spec((Grid(1, (4096,), (2,)),))
     (one,) = found(well(9, long), long, batch=2)
@@ -210,5 +220,5 @@ def test_exit_codes(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtur
 
 
 def test_the_list_of_checks_is_whole() -> None:
-    assert len(set(CHECKS)) == 9
+    assert len(set(CHECKS)) == 10
     assert DoctorSettings(data="x").bins == 8

@@ -179,6 +179,31 @@ def test_labels_may_be_numbers_and_may_be_missing(tmp_path: Path) -> None:
     assert own(every).form.inputs[0].numbers == own(some).form.inputs[0].numbers == ("a", "b", "price")
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".npy"])
+def test_numbers_of_the_rows_are_left_out_in_any_order(suffix: str, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    shuffled, twice = rng.permutation(178) + 5, rng.permutation(178)
+    twice[twice == 0] = 1
+    ids = rng.choice(10**6, 178, replace=False)
+    columns = (shuffled, np.arange(178)[::-1], twice, ids, rng.integers(0, 9, 178), rng.random(178))
+    if suffix == ".npy":
+        np.save(tmp_path / "t.npy", np.stack(columns, axis=1))
+        path = tmp_path / "t.npy"
+    else:
+        path = paths.table(tmp_path / "t.csv", map(str, range(6)), zip(*columns, strict=True))
+    dataset = open_data(str(path), holdout=0.2)  # what is left for training has gaps
+    (form,) = own(dataset).form.inputs
+    assert form.numbers == ("2", "3", "4", "5")
+    assert form.ids == ("3",)
+    assert "left out: 0 (it numbers the rows), 1 (it numbers the rows)" in own(dataset).notes
+
+
+def test_differences_of_bytes_do_not_number_rows(tmp_path: Path) -> None:
+    np.save(tmp_path / "bytes.npy", np.random.default_rng(0).integers(0, 255, (40, 5)).astype(np.uint8))
+    (form,) = own(open_data(str(tmp_path / "bytes.npy"))).form.inputs
+    assert form.numbers == ("0", "1", "2", "3", "4")
+
+
 def test_points_in_time_are_seconds(tmp_path: Path) -> None:
     rows = [(f"2024-05-{day:02}", f"1603-01-01T00:00:{day:02}", f"08:{day:02}", day % 3) for day in range(1, 25)]
     path = paths.table(tmp_path / "t.csv", ("day", "long_ago", "clock", "a"), rows)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from randquant.data import Batch, Dataset, Samples, is_path, open_data, open_path
 from randquant.data.reading import taken
-from randquant.doctor import constant, copies, outliers, sizes, unreadable, values
+from randquant.doctor import constant, copies, ids, outliers, sizes, unreadable, values
 from randquant.doctor.finding import Check, Finding, Patient
 from randquant.errors import UnreadableError, UserError
 from randquant.settings import DoctorSettings
@@ -21,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     values.not_finite,
     values.scale,
     constant.constant,
+    ids.ids,
     outliers.outliers,
     copies.duplicates,
     copies.leakage,

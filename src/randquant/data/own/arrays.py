@@ -79,7 +79,8 @@ class ArraySource:
         if self.how["axis"] == -1:
             seen = spaced(rows, max(64, _LOOKED // self._array().shape[1]))
             (columns,) = self.raw(seen)
-            return (fit_table(columns, range(len(seen)), list(columns), self.notes),)
+            whole = {name: self._array()[:, int(name)] for name in columns}
+            return (fit_table(columns, range(len(seen)), list(columns), self.notes, whole),)
         (few,) = self.raw(rows[:1])
         _, channels, *size = few.shape
         if reading.length:

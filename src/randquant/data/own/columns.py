@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from randquant.data.own.grids import spaced
+from randquant.data.own.numbering import may_be_ids, numbers_rows
 from randquant.data.own.stored import Column, Columns, runs
 from randquant.errors import UserError
 from randquant.spec import Table
 
 _WORDS = 63  # of a category; rarer ones share a code with those that were never seen
-_MANY = 20  # rows
-_FIRST = 10_000  # rows that are looked at before all are
 _LOOKED = 1 << 24  # values that are looked at for scale and ranges, of larger tables evenly spaced rows
 _TEXT = 3.0  # words a cell, from which on a column holds texts
 
@@ -34,6 +33,7 @@ class TableForm:
         mean, spread: of each, where the encoder was trained.
         categories: names of the others.
         words: of each, by code from 1 on; code 0 is an empty cell or a word that was never seen.
+        ids: those of the numbers that may be ids: whole, and no two alike where the encoder was trained.
     """
 
     spec: Table
@@ -42,9 +42,10 @@ class TableForm:
     spread: tuple[float, ...]
     categories: tuple[str, ...] = ()
     words: tuple[tuple[str, ...], ...] = ()
+    ids: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("numbers", "mean", "spread", "categories"):
+        for name in ("numbers", "mean", "spread", "categories", "ids"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         object.__setattr__(self, "words", tuple(tuple(one) for one in self.words))
 
@@ -76,7 +77,9 @@ class TableForm:
         return found
 
 
-def fit_table(columns: Columns, rows: Sequence[int], names: Sequence[str], notes: list[str]) -> TableForm:
+def fit_table(
+    columns: Columns, rows: Sequence[int], names: Sequence[str], notes: list[str], whole: Columns | None = None
+) -> TableForm:
     """The form of the columns of these names.
 
     Args:
@@ -84,13 +87,14 @@ def fit_table(columns: Columns, rows: Sequence[int], names: Sequence[str], notes
         rows: those that may be looked at.
         names: which columns are inputs, unless they say nothing.
         notes: gets a line for each thing inferred.
+        whole: the columns of all samples, where `columns` holds some of these alone.
 
     Raises:
         UserError: no column is left, or one holds infinite values.
     """
     numbers: dict[str, tuple[float, float, float, float]] = {}
     words: dict[str, tuple[str, ...]] = {}
-    left_out, places = [], np.asarray(spaced(rows, max(64, _LOOKED // len(names))))
+    left_out, ids, places = [], list[str](), np.asarray(spaced(rows, max(64, _LOOKED // len(names))))
     for name in names:
         seen = columns[name][places]
         if seen.dtype.kind == "O":
@@ -107,9 +111,10 @@ def fit_table(columns: Columns, rows: Sequence[int], names: Sequence[str], notes
         held = values[~np.isnan(values)]
         if not len(held) or (held == held[0]).all():
             left_out.append(f"{name} ({'empty' if not len(held) else 'the same throughout'})")
-        elif _counts_rows(columns[name]):
+        elif numbers_rows((whole or columns)[name]):
             left_out.append(f"{name} (it numbers the rows)")
         else:
+            ids += [name] * may_be_ids(held)
             numbers[name] = held.mean(), held.std(), held.min(), held.max()
     if not numbers and not words:
         raise UserError(f"data: no column is left to learn from; left out: {', '.join(left_out) or 'none'}")
@@ -126,7 +131,7 @@ def fit_table(columns: Columns, rows: Sequence[int], names: Sequence[str], notes
     ]
     table = Table(len(numbers), tuple(len(one) + 1 for one in words.values()), limits, bool(lacking))  # type: ignore[arg-type]
     mean, spread = (tuple(float(one[place]) for one in numbers.values()) for place in range(2))
-    return TableForm(table, tuple(numbers), mean, spread, tuple(words), tuple(words.values()))
+    return TableForm(table, tuple(numbers), mean, spread, tuple(words), tuple(words.values()), tuple(ids))
 
 
 def is_text(values: Column) -> bool:
@@ -165,17 +170,6 @@ def _has_gaps(column: Column, name: str) -> bool:
     """
     found = [np.isnan(number_column(column[run], name, range(run.start, run.stop))).any() for run in runs(len(column))]
     return any(found)
-
-
-def _counts_rows(column: Column) -> bool:
-    """Whether they number all rows: 1, 2, 3, … from any first one on, or in many rows whole numbers that only rise."""
-    return _rises(column[:_FIRST]) and (len(column) <= _FIRST or _rises(column[:]))
-
-
-def _rises(values: NDArray[np.float64]) -> bool:
-    steps = np.diff(values)
-    rising = len(values) >= _MANY and bool((steps > 0).all()) and bool((values % 1 == 0).all())
-    return len(values) > 2 and (rising or bool((steps == 1).all()))
 
 
 def _found(columns: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:
