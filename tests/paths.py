@@ -33,6 +33,14 @@ def people(folder: Path) -> Path:
     return table(folder / "people.csv", ("row", "age", "income", "city", "y", "person", "still"), rows)
 
 
+def commas(folder: Path) -> Path:
+    """A table with decimal commas, as it is written where a semicolon divides cells."""
+    rows = [(f"{RNG.normal():.2f}", "" if row % 7 == 3 else f"{row % 5 + 1}.234", row % 3) for row in range(COUNT)]
+    lines = [";".join(map(str, one)).replace(".", ",") for one in rows]
+    (folder / "commas.csv").write_text("\n".join(["age;income;rooms", *lines]) + "\n", encoding="utf-8")
+    return folder / "commas.csv"
+
+
 def long(folder: Path) -> Path:
     """Series of 10 to 33 steps, their rows in reverse."""
     rows = [

@@ -50,6 +50,7 @@ CASES: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
     "table": (paths.people, {"label": "y", "group": "person", "holdout": 0.3}),
     "names": (paths.people, {"id": "row", "label": "age"}),
     "series": (paths.long, {"id": "series", "time": "when", "label": "y", "group": "person"}),
+    "commas": (paths.commas, {}),
     "parquet": (as_parquet(paths.people), {"label": "y"}),
     "series in parquet": (as_parquet(paths.long), {"id": "series", "time": "when"}),
     "texts": (paths.texts, {"holdout": 0.3}),
@@ -91,22 +92,22 @@ def test_columns_are_written_once_and_anew_when_the_file_changes(
 ) -> None:
     folder = large()
     path = paths.people(tmp_path)
-    columns = tables.read_columns(path)
+    columns = tables.read_columns(path, [])
     assert isinstance(columns, Stored)
     assert isinstance(columns["city"], Words)
     assert columns["city"][3:5].tolist() == ["a", "b"]
     assert "24 rows of people.csv are written as columns, once" in capfd.readouterr().err
-    tables.read_columns(path)
+    tables.read_columns(path, [])
     assert capfd.readouterr().err == ""
     before = list(folder.iterdir())
     path.write_text(path.read_text() + "24,1,2,abc,no,p9,same\n")
-    assert len(tables.read_columns(path)["age"]) == 25
+    assert len(tables.read_columns(path, [])["age"]) == 25
     after = list(folder.iterdir())
     assert len(before) == len(after) == 1
     assert before != after
     path.write_text(path.read_text() + "25,1\n")
     with pytest.raises(UserError, match=r"people.csv cannot be read .*Expected 7 columns, got 2"):
-        tables.read_columns(path)
+        tables.read_columns(path, [])
     assert list(folder.iterdir()) == after
 
 
@@ -115,9 +116,9 @@ def test_a_column_is_what_all_its_cells_are(large: Callable[[], Path], tmp_path:
     rows.append((1.5, "x", "", "false", "2020-01-02T00:00:01", "23:59", "1e3", "", "z"))
     names = ("ints", "words", "gap", "truth", "when", "clock", "spaced", "empty", "text")
     path = paths.table(tmp_path / "t.csv", names, rows)
-    held = tables.read_columns(path)
+    held = tables.read_columns(path, [])
     large()
-    mapped = tables.read_columns(path)
+    mapped = tables.read_columns(path, [])
     assert list(mapped) == list(held)
     for name, values in held.items():
         assert mapped[name].dtype.kind == values.dtype.kind, name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import pickle
 from collections.abc import Callable
@@ -41,6 +42,7 @@ CASES: dict[str, tuple[Make, dict[str, Any], tuple[Any, ...], str]] = {
     "shorter": (paths.array((2, 199)), {"length": 64, "patch": (8,)}, (Grid(2, (64,), (8,)),), "as --patch says"),
     "npz": (paths.archive, {"label": "y"}, (Grid(3, (16,), (2,)),), "channels first: 3"),
     "csv": (paths.people, {"label": "y", "group": "person"}, (Table,), "left out: row (it numbers the rows), still"),
+    "commas": (paths.commas, {}, (Table,), "numbers: decimal commas in 2 columns"),
     "series": (
         paths.long,
         {"id": "series", "time": "when", "label": "y"},
@@ -179,6 +181,34 @@ def test_labels_may_be_numbers_and_may_be_missing(tmp_path: Path) -> None:
     assert own(every).form.inputs[0].numbers == own(some).form.inputs[0].numbers == ("a", "b", "price")
 
 
+@pytest.mark.parametrize(("delimiter", "cells", "read"), [
+    (";", ("0,5", "-1,25", " 12", ""), [0.5, -1.25, 12, None]),
+    ("\t", ("1.234,5", "1.234", "7,0e2", "NA"), [1234.5, 1234, 700, None]),
+    (";", ("1,234", "5", "12,345", ""), ["1,234", "5", "12,345", None]),
+    (";", ("1,234,567", "5,000.5", "1", ""), ["1,234,567", "5,000.5", "1", None]),
+    (",", ("1,234", "0,5", "1", ""), ["1,234", "0,5", "1", None]),
+    (";", ("0,5", "-", "1", ""), None),
+])  # fmt: skip
+def test_decimal_commas(delimiter: str, cells: tuple[str, ...], read: list[Any] | None, tmp_path: Path) -> None:
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        writer = csv.writer(file, delimiter=delimiter)
+        writer.writerows([("n", "a"), *((one, "xyz"[row % 3]) for row, one in enumerate(cells))])
+    notes: list[str] = []
+    found = read_columns(tmp_path / "t.csv", notes)["n"][:].tolist()
+    assert [None if one != one else one for one in found] == (read or [*cells[:3], None])
+    told = (
+        "numbers: decimal commas in 1 column" if read and read[0] != cells[0] else "words: n, whose commas may divide"
+    )
+    assert [note.startswith(told) for note in notes] == [True] * (read is not None)
+
+
+def test_a_comma_divides_the_same_in_all_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a;b\n1,234;0,5\n2,345;1\n")
+    assert read_columns(tmp_path / "t.csv", [])["a"][:].tolist() == [1.234, 2.345]
+    (tmp_path / "t.csv").write_text("a;b\n1,234;0,5\n1,234,567;1\n")
+    assert read_columns(tmp_path / "t.csv", [])["b"][:].tolist() == ["0,5", "1"]
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".npy"])
 def test_numbers_of_the_rows_are_left_out_in_any_order(suffix: str, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
@@ -209,7 +239,7 @@ def test_points_in_time_are_seconds(tmp_path: Path) -> None:
     path = paths.table(tmp_path / "t.csv", ("day", "long_ago", "clock", "a"), rows)
     form = own(open_data(str(path))).form.inputs[0]
     assert form.numbers == ("a",)  # the others number the rows, or rise with them
-    columns = read_columns(path)
+    columns = read_columns(path, [])
     assert np.diff(columns["day"][:]).tolist() == [86_400] * 23
     assert np.diff(columns["long_ago"][:]).tolist() == [1] * 23
     assert columns["clock"][0] == 8 * 3600 + 60

@@ -132,7 +132,7 @@ def find_media(
         parents = np.array([Path(one).parent.name for one in files], dtype=object)
         label = FOLDER if len(set(parents)) > 1 and "" not in parents else ""
         return _without(skipped, Media(folder, files, {FOLDER: parents} if label else {}, "", label))
-    columns = read_columns(tables[0])
+    columns = read_columns(tables[0], [])
     known = {key: one for one in files for key in (Path(one).stem, Path(one).name, one)}
     best, hits = "", 0
     for name, values in columns.items():

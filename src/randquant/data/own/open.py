@@ -206,12 +206,15 @@ def _opened(path: Path, reading: ReadingSettings, form: Form | None, skipped: Co
         return _texts(path, columns, text, names, how)
     if form is not None and form.kind == "series":
         assert how is not None
-        return "series", hold_series(path, read_columns(path), reading, how)
+        return "series", hold_series(path, read_columns(path, []), reading, how)
     if reading.id and form is None:
-        columns = read_columns(path)
+        notes: list[str] = []
+        columns = read_columns(path, notes)
         ids = columns.get(reading.id)
         if ids is not None and len(coded(ids)[1]) < len(ids):
-            return "series", hold_series(path, columns, reading, how)
+            series = hold_series(path, columns, reading, how)
+            series.notes += notes
+            return "series", series
     return kind, open_table(path, reading, how)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from randquant.data.own.decimals import Commas, decimal_columns, with_points
 from randquant.errors import UserError
 from randquant.libraries import library
 
@@ -47,6 +48,19 @@ def csv_options(path: Path, types: Mapping[str, Any] | None = None) -> dict[str,
     }
 
 
+def read_csv(path: Path, notes: list[str]) -> Any:
+    """A .csv that is held in memory, as a pyarrow table; `notes` gets a line for each thing inferred of its cells."""
+    csv: Any = library("pyarrow.csv", "tables", "data")
+    options = csv_options(path)
+    table = csv.read_csv(path, **options)
+    commas = {one.name: Commas().after(table.column(one.name)) for one in table.schema if one.type == arrow().string()}
+    taken, told = decimal_columns(commas, options["parse_options"].delimiter)
+    notes += told
+    for name in taken:
+        table = table.set_column(table.column_names.index(name), name, with_points(table.column(name)))
+    return table
+
+
 def size_of(path: Path) -> int:
     """Bytes of a .csv, and of the values of a .parquet."""
     if path.suffix != ".parquet":
@@ -63,11 +77,12 @@ class Pieces:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path, self._commas, self.notes = path, list[str](), list[str]()
         if path.suffix == ".parquet":
             self.rows = int(library("pyarrow.parquet", "tables", "data").ParquetFile(path).metadata.num_rows)
         else:
-            self.rows, self._types = _looked_through(path)
+            self.rows, self._types, commas = _looked_through(path)
+            self._commas, self.notes = decimal_columns(commas, csv_options(path)["parse_options"].delimiter)
 
     def __iter__(self) -> Iterator[dict[str, NDArray[Any]]]:
         if self._path.suffix == ".parquet":
@@ -76,7 +91,9 @@ class Pieces:
             batches = _parsed(self._path, self._types)
         for batch in batches:
             table = arrow().Table.from_batches([batch])
-            yield {name: values_of(table.column(name)) for name in table.column_names}
+            cells = {name: table.column(name) for name in table.column_names}
+            cells |= {name: with_points(cells[name]) for name in self._commas}
+            yield {name: values_of(one) for name, one in cells.items()}
 
 
 def _parsed(path: Path, types: Mapping[str, Any] | None) -> Any:
@@ -84,19 +101,24 @@ def _parsed(path: Path, types: Mapping[str, Any] | None) -> Any:
     return csv.open_csv(path, read_options=csv.ReadOptions(block_size=_BLOCK), **csv_options(path, types))
 
 
-def _looked_through(path: Path) -> tuple[int, dict[str, Any]]:
-    """How many rows a .csv has, and the first type of these that all cells of each column are of."""
+def _looked_through(path: Path) -> tuple[int, dict[str, Any], dict[str, Commas]]:
+    """How many rows a .csv has, the first type of these that all cells of each column are of, and words' commas."""
     lib = arrow()
     points = [lib.timestamp(unit, zone) for zone in (None, "UTC") for unit in ("s", "ns")]
     may_be = [lib.float64(), lib.bool_(), *points, lib.time32("s")]
     names = _parsed(path, None).schema.names
     left = {name: list(may_be) for name in names}
-    rows = 0
+    rows, commas = 0, dict.fromkeys(names, Commas())
     for batch in _parsed(path, dict.fromkeys(names, lib.string())):
         rows += batch.num_rows
         for name, column in zip(names, batch.columns, strict=True):
             left[name] = [one for one in left[name] if _is_of(column, one)]
-    return rows, {name: (types or [lib.string()])[0] for name, types in left.items()}
+            commas[name] = commas[name].after(column)
+    return (
+        rows,
+        {name: (types or [lib.string()])[0] for name, types in left.items()},
+        {name: one for name, one in commas.items() if not left[name]},
+    )
 
 
 def _is_of(cells: Any, kind: Any) -> bool:

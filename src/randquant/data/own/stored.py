@@ -14,7 +14,7 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from randquant.errors import UserError
 from randquant.terminal import remark
 
 _CELLS = 1 << 16  # looked at together
+_LAYOUT = 2  # of a folder of columns; one of an earlier layout is written anew
 _NONE = b"\xff"  # an empty cell, which no text of UTF-8 holds
 
 
@@ -61,9 +62,15 @@ class Words:
 
 
 class Piecewise(Protocol):
-    """A table that is read a piece at a time: in each piece all columns, float64 or objects throughout."""
+    """A table that is read a piece at a time: in each piece all columns, float64 or objects throughout.
+
+    Attributes:
+        rows: of all pieces.
+        notes: what was inferred of the cells, a line each.
+    """
 
     rows: int
+    notes: list[str]
 
     def __iter__(self) -> Iterator[dict[str, NDArray[Any]]]:
         """Its pieces, from the first row to the last."""
@@ -80,16 +87,21 @@ class Stored(Mapping[str, Column]):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    @property
+    def notes(self) -> list[str]:
+        """What was inferred of the cells, a line each."""
+        return list(_facts(self.folder).notes)
+
     def __getitem__(self, name: str) -> Column:
-        number, words = _facts(self.folder)[name]
+        number, words = _facts(self.folder).columns[name]
         file = self.folder / f"{number}.npy"
         return Words(file.with_suffix(".txt"), file) if words else _mapped(file)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_facts(self.folder))
+        return iter(_facts(self.folder).columns)
 
     def __len__(self) -> int:
-        return len(_facts(self.folder))
+        return len(_facts(self.folder).columns)
 
 
 def stored(path: Path, folder: Path, read: Callable[[], Piecewise]) -> Stored:
@@ -104,7 +116,7 @@ def stored(path: Path, folder: Path, read: Callable[[], Piecewise]) -> Stored:
         UserError: there is no room for them.
     """
     size, changed = state(path)
-    name, version = _digest(str(path.absolute())), _digest(f"{size} {changed}")
+    name, version = _digest(str(path.absolute())), _digest(f"{_LAYOUT} {size} {changed}")
     place = folder / f"{name}-{version}"
     if not place.exists():
         _store(path, place, read())
@@ -132,7 +144,8 @@ def _store(path: Path, place: Path, pieces: Piecewise) -> None:
                 written[name].add(values)
         for one in written.values():
             one.flush()
-        told = {name: [number, isinstance(one, _Cells)] for number, (name, one) in enumerate(written.items())}
+        columns = {name: [number, isinstance(one, _Cells)] for number, (name, one) in enumerate(written.items())}
+        told = {"columns": columns, "notes": pieces.notes}
         (beside / "columns.json").write_text(json.dumps(told), encoding="utf-8")
         if not place.exists():  # another process may have been faster
             beside.rename(place)
@@ -218,8 +231,15 @@ def _bytes(file: Path) -> NDArray[np.uint8]:
     return np.memmap(file, np.uint8, "r") if file.stat().st_size else np.empty(0, np.uint8)
 
 
+class _Facts(NamedTuple):
+    """What a folder says of its columns: the number of each and whether it holds words, and notes."""
+
+    columns: dict[str, tuple[int, bool]]
+    notes: tuple[str, ...]
+
+
 @functools.lru_cache(maxsize=64)
-def _facts(folder: Path) -> dict[str, tuple[int, bool]]:
-    """The number of each column, and whether it holds words."""
+def _facts(folder: Path) -> _Facts:
     told = json.loads((folder / "columns.json").read_text(encoding="utf-8"))
-    return {name: (number, words) for name, (number, words) in told.items()}
+    columns = {name: (number, words) for name, (number, words) in told["columns"].items()}
+    return _Facts(columns, tuple(told["notes"]))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from randquant.data.own.columns import fit_table, is_text
 from randquant.data.own.form import InputForm
 from randquant.data.own.grids import spaced
-from randquant.data.own.pieces import Pieces, csv_options, size_of, values_of
+from randquant.data.own.pieces import Pieces, read_csv, size_of, values_of
 from randquant.data.own.source import column_of
 from randquant.data.own.stored import Columns, stored
 from randquant.data.own.words import WORDY, fit_words
@@ -86,11 +86,14 @@ def open_table(path: Path, reading: ReadingSettings, how: Mapping[str, Any] | No
     Raises:
         UserError: the file is broken, or a column that was named is missing.
     """
-    columns = read_columns(path)
+    notes: list[str] = []
+    columns = read_columns(path, notes)
     before = "" if how is None else how.get("id", "")  # where this file has no such column, rows have numbers alone
     named = reading.id or (before if before in columns else "")
     names = None if not named else [str(one) for one in column_of(columns, named, path)[:]]
-    return hold_table(path, columns, names, reading, how)
+    source = hold_table(path, columns, names, reading, how)
+    source.notes += notes
+    return source
 
 
 def hold_table(
@@ -116,29 +119,34 @@ def hold_table(
     return source
 
 
-def read_columns(path: Path) -> Columns:
+def read_columns(path: Path, notes: list[str]) -> Columns:
     """All columns of a file: held in memory, or where they are many, written to files once and mapped.
+
+    Args:
+        path: the file.
+        notes: gets a line for each thing inferred of the cells.
 
     Raises:
         UserError: a line has too many or too few cells, the encoding is not UTF-8, or the file is empty.
     """
     try:
         with reading_file(path, "mend the file"):
-            return _read_columns(path)
+            return _read_columns(path, notes)
     except UnreadableError:
         if path.suffix != ".parquet":
             check_utf8(path)
         raise
 
 
-def _read_columns(path: Path) -> Columns:
+def _read_columns(path: Path, notes: list[str]) -> Columns:
     if size_of(path) > HELD:
-        return stored(path, data_root() / "columns", lambda: Pieces(path))
+        columns = stored(path, data_root() / "columns", lambda: Pieces(path))
+        notes += columns.notes
+        return columns
     if path.suffix == ".parquet":
         table = library("pyarrow.parquet", "tables", "data").read_table(path)
     else:
-        csv: Any = library("pyarrow.csv", "tables", "data")
-        table = csv.read_csv(path, **csv_options(path))
+        table = read_csv(path, notes)
     return {name: values_of(table.column(name)) for name in table.column_names}
 
 

@@ -34,7 +34,7 @@ class Lines:
 
     def __init__(self, path: Path) -> None:
         check_utf8(path)
-        self._path, self.rows = path, 0
+        self._path, self.rows, self.notes = path, 0, list[str]()
         self._numbers: dict[str, bool] = {}  # whether a field holds numbers alone
         for _, record in self._records():
             self.rows += 1
