@@ -351,7 +351,8 @@ def test_counts_have_a_least_value(name: str, least: int, tmp_path: Path) -> Non
     [
         (PretrainSettings, "warmup", 1.0),
         (PretrainSettings, "learning_rate", 0.0),
-        (MethodSettings, "bins", 0),
+        (MethodSettings, "bins", 1),
+        (MethodSettings, "bins", 100_000_000),
         (MethodSettings, "projection", 0),
         (MethodSettings, "crop_smallest", 0.0),
         (MethodSettings, "crop_smallest", 1.5),

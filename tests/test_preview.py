@@ -127,7 +127,8 @@ def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, capfd: pytest.Capture
         "digits -o {tmp}/there.html": "there.html exists; name another file, or give --overwrite",
         "digits -o {tmp}": "is a folder",
         "digits -o {tmp}/a.html --part valid": "part: digits has no valid part, but train, test",
-        "digits -o {tmp}/a.html --bins 0": "bins: got (0,)",
+        "digits -o {tmp}/a.html --bins 8 0": "bins: got 0, must be from 1 to 4096",
+        "digits -o {tmp}/a.html --bins 100000000": "bins: got 100000000, must be from 1 to 4096",
         "digits -o {tmp}/a.html --run {tmp}/none": "none does not exist",
     }.items():
         assert cli.main(["preview", *words.format(tmp=tmp_path).split()]) == 2

@@ -71,6 +71,7 @@ def randomized_quantize(
     Args:
         x: any rank, any strides; float16, bfloat16, float32, float64, uint8, int8, int16, int32 or int64.
         bins: how many bins R >= 1, or an inclusive range (fewest, most) that each sample draws its own from.
+            On a CPU, draws take 8 R bytes or more for each channel of each sample.
         channel_dim: the dimension that holds the channels.
         batch_dim: the dimension that holds the samples; None for a single sample.
         per: "channel", each channel of each sample has bins of its own; "sample", one set of bins for all channels of

@@ -31,6 +31,14 @@ DataAction = Literal["list", "info", "get", "check", "pack"]
 RecipeAction = Literal["list", "show", "run"]
 Scale = Literal["full", "tiny"]
 
+_MOST_BINS = 4096  # a value moves by a 4096th of its range then, and each channel of each sample has so many numbers
+
+
+def check_bins(value: int, least: int = 2) -> None:
+    """Refuse numbers of bins that leave nothing of the values, or nearly all at a cost in memory."""
+    if not least <= value <= _MOST_BINS:
+        raise UserError(f"bins: got {value}, must be from {least} to {_MOST_BINS}")
+
 
 def check_least(name: str, value: int, least: int) -> None:
     """Refuse a number below the least one that makes sense."""

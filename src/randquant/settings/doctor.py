@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from tyro.conf import Positional
 
-from randquant.errors import UserError
-from randquant.settings.choices import check_least
+from randquant.settings.choices import check_bins, check_least
 from randquant.settings.reading import ReadingSettings
 
 
@@ -32,9 +31,7 @@ class DoctorSettings:
     """No progress and no closing words."""
 
     def __post_init__(self) -> None:
-        check_least("bins", self.bins, 1)
+        check_bins(self.bins)
         check_least("samples", self.samples, 2)
         if self.batch != 0:
             check_least("batch", self.batch, 2)
-        if self.bins < 2:
-            raise UserError("bins: got 1, which keeps nothing of any value; give 2 or more")

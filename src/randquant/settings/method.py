@@ -16,6 +16,7 @@ from randquant.settings.choices import (
     Place,
     Scope,
     Views,
+    check_bins,
     check_choices,
     check_least,
 )
@@ -66,7 +67,8 @@ class MethodSettings(PictureSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_choices(self)
-        for name in ("bins", "projection", "hidden"):
+        check_bins(self.bins)
+        for name in ("projection", "hidden"):
             check_least(name, getattr(self, name), 1)
         for name in ("crop_smallest", "shift_largest"):
             if not 0 < getattr(self, name) <= 1:

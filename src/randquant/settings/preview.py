@@ -9,7 +9,7 @@ from typing import Annotated
 from tyro.conf import Positional, arg
 
 from randquant.errors import UserError
-from randquant.settings.choices import Edges, check_choices, check_least
+from randquant.settings.choices import Edges, check_bins, check_choices, check_least
 from randquant.settings.reading import ReadingSettings
 
 _LONGEST = 60.0  # seconds of a sound; a page holds them all
@@ -55,5 +55,7 @@ class PreviewSettings:
         check_least("highest", self.highest, 1)
         if not 0 <= self.seconds <= _LONGEST:
             raise UserError(f"seconds: got {self.seconds}, must be from 0 to {_LONGEST:g}")
-        if not self.bins or min(self.bins) < 1:
-            raise UserError(f"bins: got {self.bins}, must be whole numbers of at least 1")
+        if not self.bins:
+            raise UserError("bins: got (), must be a number of bins, or several")
+        for bins in self.bins:
+            check_bins(bins, 1)
