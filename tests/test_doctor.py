@@ -13,7 +13,7 @@ from torch import Tensor
 
 import paths
 from randquant import cli
-from randquant.data import Batch, Dataset, Items, open_data
+from randquant.data import Batch, Dataset, Items, hold_nothing, open_data
 from randquant.data.present import reading
 from randquant.doctor import CHECKS, Finding, command, examine
 from randquant.doctor.command import admit
@@ -93,6 +93,19 @@ def test_gaps_that_are_masked_are_no_fault_but_where_they_are_most_of_a_sample()
     assert found(with_values(set_((EVERY, EVERY, slice(30, 40)), math.nan)), spec) == []
     (one,) = found(with_values(set_((7, EVERY, slice(10, 40)), math.nan)), spec)
     assert (one.check, one.what) == ("values", "1 of 64 samples of train lack more than 50% of their values")
+
+
+@pytest.mark.parametrize("gaps", [True, False])
+def test_samples_without_a_value(gaps: bool) -> None:
+    (one,) = found(with_values(set_((7,), math.nan)), Spec((Grid(3, (40,), (4,), gaps=gaps),)))
+    assert (one.check, one.what) == ("values", "1 of 64 samples of train hold no value at all, such as sample 7")
+
+
+def test_a_sample_of_several_inputs_holds_nothing_where_none_does() -> None:
+    spec = Spec((Table(2, (3,), gaps=True), Tokens(9, 3, padding=0)))
+    numbers = torch.tensor([[math.nan, math.nan, 0], [math.nan, 0, 0], [math.nan, math.nan, 1], [math.nan] * 2 + [0]])
+    symbols = torch.tensor([[0, 0, 0], [0, 0, 0], [0, 0, 0], [0, 4, 0]])
+    assert hold_nothing(spec, (numbers, symbols)).tolist() == [True, False, False, False]
 
 
 def test_what_stands_on_both_sides() -> None:

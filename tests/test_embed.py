@@ -74,6 +74,19 @@ def test_tokens_without_their_padding(folder: Path) -> None:
     assert np.abs(np.stack(frame["embedding"].tolist()) - tokens[known]).max() < 1e-5
 
 
+def test_a_sample_without_a_value_is_named(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    table = pd.read_csv(folder / "long.csv")
+    table.loc[table["series"] == "s3", ["a", "b"]] = np.nan
+    table.to_csv(folder / "lacking.csv", index=False)
+    settings = {"run": folder / "series", "data": str(folder / "lacking.csv"), "batch": 7, "device": "cpu"}
+    embed(EmbedSettings(out=folder / "lacking.npy", **settings))
+    told = "missing: 1 of 24 samples holds no value at all, such as s3; "
+    assert told in capfd.readouterr().err
+    assert np.isfinite(np.load(folder / "lacking.npy")).all()
+    embed(EmbedSettings(out=folder / "whole.quiet.npy", **{**settings, "data": str(folder / "long.csv")}))
+    assert "missing" not in capfd.readouterr().err
+
+
 def test_a_run_keeps_how_its_path_is_read(folder: Path) -> None:
     run = Run.open(folder / "table")
     facts = run.data

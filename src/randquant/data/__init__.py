@@ -4,6 +4,7 @@ from randquant.data.batch import Batch, Dataset, Metric, Samples
 from randquant.data.catalogue import DATASETS, is_path, open_data
 from randquant.data.entry import Entry, Source
 from randquant.data.items import Items
+from randquant.data.missing import hold_nothing
 from randquant.data.own import Form, Own, open_path
 from randquant.data.root import data_root
 
@@ -19,6 +20,7 @@ __all__ = [
     "Source",
     "DATASETS",
     "data_root",
+    "hold_nothing",
     "is_path",
     "open_data",
     "open_path",

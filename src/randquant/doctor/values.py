@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from randquant.data import hold_nothing
 from randquant.doctor.finding import Finding, Patient, channels
 
 _HALF_MOST = torch.finfo(torch.float16).max
@@ -19,10 +20,21 @@ _MOSTLY = 0.5  # of a sample
 
 
 def not_finite(patient: Patient) -> Iterator[Finding]:
-    """NaN and infinities, in every part; where gaps are masked, samples that are mostly gaps."""
+    """NaN, infinities and samples without a value, in every part; where gaps are masked, samples of mostly gaps."""
     for part, batch in patient.read.items():
+        if not len(batch.ids):
+            continue
+        empty = hold_nothing(patient.dataset.spec, batch.inputs)
+        if bool(empty.any()):
+            first = patient.dataset.called(int(batch.ids[empty][0]))
+            yield Finding(
+                "values",
+                f"{int(empty.sum()):,} of {len(empty):,} samples of {part} hold no value at all, such as {first}",
+                "an encoder gives them a vector all the same, which says nothing of them",
+                "leave them out",
+            )
         for place, values in enumerate(batch.inputs):
-            if not values.is_floating_point() or not len(values):
+            if not values.is_floating_point():
                 continue
             infinite = values.isinf().flatten(1).any(1)
             if bool(infinite.any()):
@@ -33,7 +45,7 @@ def not_finite(patient: Patient) -> Iterator[Finding]:
                     "a training stops at the first of them",
                     "clip them to the largest value that can be measured, or make them NaN",
                 )
-            missing = values.isnan().flatten(1)
+            missing = values[~empty].isnan().flatten(1)
             mostly = missing.double().mean(1) > _MOSTLY
             if patient.dataset.spec.inputs[place].gaps:  # the end of a short series, an empty cell
                 if bool(mostly.any()):

@@ -37,8 +37,9 @@ def embed(settings: EmbedSettings) -> Path:
     dataset = open_for(run, settings.data, settings.reading, labelled=False)
     check_inputs(dataset, encoder.spec)
     beside = out.with_name(f"{out.name}.part")
+    empty: list[int] = []
     try:
-        (_write_array if out.suffix == ".npy" else _write_parquet)(beside, encoder, dataset, settings)
+        (_write_array if out.suffix == ".npy" else _write_parquet)(beside, encoder, dataset, settings, empty)
         beside.replace(out)
     finally:
         beside.unlink(missing_ok=True)
@@ -46,6 +47,12 @@ def embed(settings: EmbedSettings) -> Path:
     if not settings.quiet:
         per = "sample" if settings.level == "sample" else "token"
         remark(f"{out}: {count:,} samples, {encoder.width} numbers a {per}")
+        if empty:
+            verb = "holds" if len(empty) == 1 else "hold"
+            remark(
+                f"missing: {len(empty):,} of {count:,} samples {verb} no value at all, such as "
+                f"{dataset.called(empty[0])}; what the encoder says of them is what it says of nothing"
+            )
     return out
 
 
@@ -59,19 +66,20 @@ def check_inputs(dataset: Dataset, spec: Spec) -> None:
         raise UserError(f"data: {dataset.name} has inputs {dataset.spec.inputs}, but the encoder takes {spec.inputs}")
 
 
-def _all(encoder: Encoder, dataset: Dataset, settings: EmbedSettings) -> Iterator[tuple[str, Block]]:
-    """The blocks of all parts, one part after another, with the part's name."""
+def _all(encoder: Encoder, dataset: Dataset, settings: EmbedSettings, empty: list[int]) -> Iterator[tuple[str, Block]]:
+    """The blocks of all parts, one part after another, with the part's name; `empty` gets ids of empty samples."""
     for part, samples in dataset.parts.items():
         for block in blocks(encoder, samples, batch=settings.batch, tokens=settings.level == "token"):
+            empty += block.ids[block.empty].tolist()
             yield part, block
 
 
-def _write_array(path: Path, encoder: Encoder, dataset: Dataset, settings: EmbedSettings) -> None:
+def _write_array(path: Path, encoder: Encoder, dataset: Dataset, settings: EmbedSettings, empty: list[int]) -> None:
     count = sum(len(part.ids) for part in dataset.parts.values())
     tokens = (encoder.spec.tokens,) if settings.level == "token" else ()
     array = np.lib.format.open_memmap(path, "w+", np.dtype(np.float32), (count, *tokens, encoder.width))
     start = 0
-    for _, block in _all(encoder, dataset, settings):
+    for _, block in _all(encoder, dataset, settings, empty):
         values = block.values
         if block.masked is not None:
             values = values.masked_fill(block.masked.unsqueeze(-1), torch.nan)
@@ -80,7 +88,7 @@ def _write_array(path: Path, encoder: Encoder, dataset: Dataset, settings: Embed
     array.flush()
 
 
-def _write_parquet(path: Path, encoder: Encoder, dataset: Dataset, settings: EmbedSettings) -> None:
+def _write_parquet(path: Path, encoder: Encoder, dataset: Dataset, settings: EmbedSettings, empty: list[int]) -> None:
     arrow: Any = library("pyarrow", "tables", "out")
     parquet: Any = library("pyarrow.parquet", "tables", "out")
     names = None if dataset.own is None else dataset.own.names
@@ -90,7 +98,7 @@ def _write_parquet(path: Path, encoder: Encoder, dataset: Dataset, settings: Emb
     fields += [("token", arrow.int32())] if tokens else []
     schema = arrow.schema([*fields, ("embedding", arrow.list_(arrow.float32(), encoder.width))])
     with parquet.ParquetWriter(path, schema) as writer:
-        for part, block in _all(encoder, dataset, settings):
+        for part, block in _all(encoder, dataset, settings, empty):
             values, rows, numbers = block.values, torch.arange(len(block.ids)), None
             if tokens:
                 shown = torch.ones(values.shape[:2], dtype=torch.bool) if block.masked is None else ~block.masked

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from randquant.data import Samples
+from randquant.data import Samples, hold_nothing
 from randquant.encoder import DomainAgnosticTransformer, Encoder
 from randquant.errors import UserError
 
@@ -20,11 +20,13 @@ class Block(NamedTuple):
         ids: int64 [B].
         values: float32 [B, D], or of tokens [B, N, D].
         masked: bool [B, N], the tokens that stand for padding; None where there is none.
+        empty: bool [B], the samples that hold no value at all, so that their values here are of none.
     """
 
     ids: Tensor
     values: Tensor
     masked: Tensor | None
+    empty: Tensor
 
 
 def blocks(encoder: Encoder, samples: Samples, *, batch: int, tokens: bool = False) -> Iterator[Block]:
@@ -51,4 +53,5 @@ def blocks(encoder: Encoder, samples: Samples, *, batch: int, tokens: bool = Fal
                 values = encoder.encode_tokens(encoder.embed(inputs), encoder.padding(inputs))[:, 1:]
             else:
                 masked, values = None, encoder(inputs)
-        yield Block(taken.ids, values.float().cpu(), None if masked is None else masked.cpu())
+        empty = hold_nothing(encoder.spec, taken.inputs)
+        yield Block(taken.ids, values.float().cpu(), None if masked is None else masked.cpu(), empty)
