@@ -150,7 +150,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "label within a series": (paths.long, "--id series --label a", "differs within the series"),
     "no numbers": (lines("a.csv", "s,w", "x,u", "x,v", "y,u"), "--id s", "no column of numbers"),
     "channel axis": (paths.array((3, 40)), "--channel-axis 5", "channel_axis: got 5"),
-    "patch": (paths.array((3, 40)), "--patch 50", "patch: got (50,)"),
+    "patch": (paths.array((3, 40)), "--patch 50", "patch: got 50, must be at most 40"),
     "holdout": (paths.people, "--holdout 1.5", "holdout: got 1.5"),
     "all held out": (paths.people, "--group person --holdout 0.99", "leaves no group"),
 }

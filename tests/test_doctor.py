@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -143,9 +144,11 @@ def test_lengths_and_batches() -> None:
     (one,) = found(well(64, short), short)
     assert "2 tokens at a patch of 20" in one.what
     (one,) = found(well(), batch=65)
-    assert (one.check, one.option) == ("batches", "give --batch 16")
+    assert (one.check, one.option) == ("batches", "give --batch 16, or more data")
     (one,) = found(well(), batch=32)
     assert "2 batches of 32" in one.what
+    (one,) = found(well(3), batch=2)
+    assert (one.what, one.option) == ("3 training samples are 1 batch of 2", "give more data")
     text = Spec((Tokens(50, 40, padding=0),))
     symbols = torch.randint(1, 50, (64, 40))
     (one,) = found(Batch(torch.arange(64), (symbols,)), text)
@@ -153,6 +156,23 @@ def test_lengths_and_batches() -> None:
     symbols[:, 8:] = 0
     (one,) = found(Batch(torch.arange(64), (symbols,)), text)
     assert "80% of the symbols are padding" in one.what
+
+
+@pytest.mark.parametrize("length", [0, 3])
+def test_texts_are_cut_where_one_is_longer(length: int, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("".join(f"{row % 9} {row // 9} {row % 4} {row % 7}\n" for row in range(40)))
+    dataset = open_data(str(tmp_path / "a.txt"), length=length)
+    told = [one.what for one in examine(admit(dataset, bins=8, batch=8, samples=50))]
+    assert sum("100% of the sequences fill all" in one for one in told) == (length > 0)
+
+
+def test_what_is_scaled_already_is_not_to_be_standardised(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(400, 3, 40))
+    values[5, 1, 7] = 1e7
+    np.save(tmp_path / "x.npy", values)
+    found = examine(admit(open_data(str(tmp_path / "x.npy")), bins=8, batch=8, samples=50))
+    (option,) = [one.option for one in found if "values up to" in one.what]
+    assert option.startswith("clip the values that are far")
 
 
 def test_a_column_of_a_table_with_outliers() -> None:

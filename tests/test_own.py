@@ -283,8 +283,10 @@ def test_patches_by_rule_and_by_will() -> None:
     assert choose_patch((28, 28), ())[:2] == ((4, 4), (28, 28))
     assert choose_patch((3, 100), ())[:2] == ((1, 20), (3, 100))
     assert choose_patch((30, 30), (4,))[:2] == ((4, 4), (32, 32))
-    with pytest.raises(UserError, match=r"^patch: got \(40,\) for a grid of 30x30"):
+    with pytest.raises(UserError, match=r"^patch: got 40x40, must be at most 30x30, the size of a sample$"):
         choose_patch((30, 30), (40,))
+    with pytest.raises(UserError, match=r"^patch: got \(4, 4, 4\) for a grid of 30x30, must be one number a dimension"):
+        choose_patch((30, 30), (4, 4, 4))
 
 
 def test_names_of_the_catalogue_are_no_paths() -> None:

@@ -103,6 +103,9 @@ def test_what_cannot_be_probed_is_one_line(folder: Path) -> None:
     np.save(folder / "same.npy", np.zeros(COUNT))
     with pytest.raises(UserError, match=r"^label: column 'same.npy' has the same label throughout"):
         split_path(Run.open(folder / "held"), str(folder / "x.npy"), ReadingSettings(label="same.npy"), 0)
+    np.save(folder / "ids.npy", np.arange(COUNT))
+    with pytest.raises(UserError, match=r"^label: no class has two samples"):
+        split_path(None, str(folder / "x.npy"), ReadingSettings(label="ids.npy"), 0)
     (folder / "held" / "seen.npy").rename(folder / "seen.npy")
     try:
         with pytest.raises(UserError, match=r"has not been trained to its end"):

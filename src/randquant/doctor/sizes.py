@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from randquant.data.own.words import TextForm
 from randquant.doctor.finding import Finding, Patient
 from randquant.spec import Grid, Tokens
 
@@ -44,7 +45,8 @@ def lengths(patient: Patient) -> Iterator[Finding]:
                 "most of the work is done on nothing",
                 f"give a length below {one.length}",
             )
-        if whole > 0.5:
+        longest = _longest(patient, place)
+        if whole > 0.5 and longest != one.length:
             yield Finding(
                 "lengths",
                 f"{name}{whole:.0%} of the sequences fill all {one.length} symbols",
@@ -53,20 +55,29 @@ def lengths(patient: Patient) -> Iterator[Finding]:
             )
 
 
+def _longest(patient: Patient, place: int) -> int:
+    """Symbols of the longest text of an input; 0 where it is not known."""
+    own = patient.dataset.own
+    form = None if own is None else own.form.inputs[place]
+    return form.longest if isinstance(form, TextForm) else 0
+
+
 def batches(patient: Patient) -> Iterator[Finding]:
     """A batch that the training part cannot fill, or hardly."""
     count, batch = len(patient.dataset.parts["train"].ids), patient.batch
+    smaller = max(2, count // _STEPS)
+    option = f"give --batch {smaller}, or more data" if smaller < batch else "give more data"
     if count < batch:
         yield Finding(
             "batches",
             f"{count:,} training samples, and {batch} in a batch",
             "pretrain refuses it",
-            f"give --batch {max(2, count // _STEPS)}",
+            option,
         )
     elif count < _STEPS * batch:
         yield Finding(
             "batches",
-            f"{count:,} training samples are {count // batch} batches of {batch}",
+            f"{count:,} training samples are {count // batch} batch{'es' * (count // batch > 1)} of {batch}",
             "every sample meets the same others again and again, and an encoder learns them by heart",
-            f"give --batch {max(2, count // _STEPS)}, or more data",
+            option,
         )

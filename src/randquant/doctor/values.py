@@ -77,7 +77,11 @@ def scale(patient: Patient) -> Iterator[Finding]:
         single = _which((span > 0) & (span < _STEPS * _SINGLE * largest))
         brain = [c for c in _which((span > 0) & (span < _STEPS * _BRAIN * largest)) if c not in single]
         large = [c for c in _which(largest > _LARGE) if c not in over and c not in brain and c not in single]
-        standardise = "standardise each channel: subtract its mean in training, divide by its standard deviation"
+        option = (
+            "standardise each channel: subtract its mean in training, divide by its standard deviation"
+            if patient.dataset.own is None
+            else "clip the values that are far from the others, or give the logarithm; each channel is scaled already"
+        )
         name = patient.name(place)
         for numbers, what, consequence in (
             (over, f"values up to {float(largest.max()):.3g}", "they overflow with --precision 16"),
@@ -89,7 +93,7 @@ def scale(patient: Patient) -> Iterator[Finding]:
         ):  # fmt: skip
             if numbers:
                 verb = "has" if len(numbers) == 1 else "have"
-                yield Finding("values", f"{name}{channels(numbers)} {verb} {what}", consequence, standardise)
+                yield Finding("values", f"{name}{channels(numbers)} {verb} {what}", consequence, option)
 
 
 def _ends(values: Tensor) -> tuple[Tensor, Tensor]:

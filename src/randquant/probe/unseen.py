@@ -112,6 +112,8 @@ def _folds(dataset: Dataset, groups: NDArray[Any] | None, seed: int) -> Iterator
     labels, classed = target.numpy(), dataset.spec.target.kind == "class"
     most = int(np.bincount(labels).max()) if classed else len(labels)
     folds = min(FOLDS, most, FOLDS if groups is None else len(np.unique(groups)))
+    if most < 2:
+        raise UserError("label: no class has two samples, so none that is tested has been taught; is it an id?")
     if folds < 2:
         raise UserError("group: all labelled samples are of one group, so none is left to be tested")
     if groups is None:

@@ -23,8 +23,10 @@ def choose_patch(size: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[tuple[
     """
     if wanted:
         patch = wanted * len(size) if len(wanted) == 1 else wanted
-        if len(patch) != len(size) or any(one > side for one, side in zip(patch, size, strict=True)):
+        if len(patch) != len(size):
             raise UserError(f"patch: got {wanted} for a grid of {_told(size)}, must be one number a dimension, or one")
+        if any(one > side for one, side in zip(patch, size, strict=True)):
+            raise UserError(f"patch: got {_told(patch)}, must be at most {_told(size)}, the size of a sample")
         why = "as --patch says"
     else:
         patch = tuple(_side(side, _TOKENS[len(size)]) for side in size)

@@ -28,10 +28,12 @@ class TextForm:
     Args:
         spec: what comes out.
         vocabulary: the tokenizer, as JSON.
+        longest: symbols of the longest text where the encoder was trained; 0 is not known.
     """
 
     spec: Tokens
     vocabulary: str
+    longest: int = 0
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -69,7 +71,7 @@ def fit_words(texts: Sequence[str], length: int, notes: list[str]) -> TextForm:
         whole = np.mean(np.array(counts) <= length)
         why = f"enough for {whole:.0%} of the texts, the longest has {most}; --length sets it"
     notes.append(f"length: {length} symbols ({why}); shorter texts are padded, and the padding is masked")
-    return TextForm(Tokens(size, length, symbols.PADDING), learner.to_str())
+    return TextForm(Tokens(size, length, symbols.PADDING), learner.to_str(), most)
 
 
 @functools.lru_cache(maxsize=8)
