@@ -240,6 +240,27 @@ def test_a_broken_file_of_the_catalogue_is_a_finding(
     assert told == "1 finding in what was read\n"
 
 
+@pytest.mark.parametrize(("suffix", "words", "told"), [
+    (".npy", [], "sample 7 holds infinite values; here"),
+    (".csv", [], "column 'b' holds infinite values, first in row 22; here"),
+    (".csv", ["--id", "s"], "column 'b' holds infinite values, first in row 22; here"),
+])  # fmt: skip
+def test_infinities_are_a_finding_beside_others(
+    suffix: str, words: list[str], told: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"x{suffix}"
+    values = np.random.default_rng(0).normal(size=(300, 2))
+    values[22, 1], values[:, 0] = np.inf, 5  # in the rows of the eighth series
+    if suffix == ".npy":
+        np.save(path, values.reshape(100, 3, 2).transpose(0, 2, 1))
+    else:
+        paths.table(path, ("a", "b", "s"), [(*one, f"s{row // 3}") for row, one in enumerate(values.tolist())])
+    assert cli.main(["doctor", str(path), *words, "--batch", "8"]) == 1
+    rows = capfd.readouterr().out.splitlines()[1:]
+    assert rows[0].startswith(f"values\t{told}")
+    assert len(rows) > 1
+
+
 def test_exit_codes(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     clean = Dataset("well", SPEC, {"train": well(), "test": well(seed=1)}, batch=8)
     monkeypatch.setattr(command, "open_data", lambda name, **_: clean)

@@ -21,5 +21,9 @@ class UnreadableError(UserError):
         self.path = path
 
 
+class InfiniteError(UserError):
+    """Values that are infinite; others beside them may be sound."""
+
+
 class ToldElsewhereError(UserError):
     """An error that another process of the same training tells; the command line exits with 2 and is silent."""

@@ -12,7 +12,7 @@ from randquant.data import Batch, Dataset, Samples, is_path, open_data, open_pat
 from randquant.data.reading import taken
 from randquant.doctor import constant, copies, ids, outliers, sizes, unreadable, values
 from randquant.doctor.finding import Check, Finding, Patient
-from randquant.errors import UnreadableError, UserError
+from randquant.errors import InfiniteError, UnreadableError, UserError
 from randquant.settings import DoctorSettings
 from randquant.terminal import is_drawn, remark, tell, write_table
 
@@ -41,8 +41,9 @@ def doctor(settings: DoctorSettings) -> int:
     Raises:
         UserError: the data set is not there, or nothing of it can be read.
     """
-    dataset, unread = opened(settings)
+    dataset, unread, infinite = opened(settings)
     findings = list(unreadable.files(unread, all_of_them=dataset is not None))
+    findings += [values.infinite(infinite)] if infinite else []
     read: Mapping[str, Batch] = {}
     if dataset is not None:
         patient = admit(dataset, bins=settings.bins, batch=settings.batch or dataset.batch, samples=settings.samples)
@@ -69,9 +70,10 @@ def doctor(settings: DoctorSettings) -> int:
     return 2 if unread else min(len(findings), 1)
 
 
-def opened(settings: DoctorSettings) -> tuple[Dataset | None, list[str]]:
+def opened(settings: DoctorSettings) -> tuple[Dataset | None, list[str], str]:
     """The data set, with the files of a folder that cannot be read passed over, and what was said of each of these.
 
+    What was said of infinite values comes last, "" where there are none; they are taken for missing then.
     Samples come from the files themselves, also where they were decoded before. There is no data set where a file that
     all others need cannot be read, or where too many cannot.
 
@@ -79,18 +81,24 @@ def opened(settings: DoctorSettings) -> tuple[Dataset | None, list[str]]:
         UserError: the data set is not there, or is a single file that cannot be read.
     """
     told: dict[Path, str] = {}
+    infinite = ""
     while len(told) < _UNREADABLE:
         try:
             if is_path(settings.data):
-                return open_path(settings.data, skipped=told, **settings.reading.choices()), list(told.values())
-            return open_data(settings.data, cache=False, **settings.reading.choices()), []
+                dataset = open_path(settings.data, skipped=told, finite=not infinite, **settings.reading.choices())
+                return dataset, list(told.values()), infinite
+            return open_data(settings.data, cache=False, **settings.reading.choices()), [], ""
+        except InfiniteError as problem:
+            if infinite:
+                raise
+            infinite = str(problem)
         except UnreadableError as problem:
             if problem.path is None or problem.path in told or problem.path == Path(settings.data):
                 raise
             told[problem.path] = str(problem)
             if not is_path(settings.data):
                 break
-    return None, list(told.values())
+    return None, list(told.values()), infinite
 
 
 def examine(patient: Patient) -> list[Finding]:

@@ -36,14 +36,10 @@ def not_finite(patient: Patient) -> Iterator[Finding]:
         for place, values in enumerate(batch.inputs):
             if not values.is_floating_point():
                 continue
-            infinite = values.isinf().flatten(1).any(1)
-            if bool(infinite.any()):
-                yield Finding(
-                    "values",
-                    f"{patient.name(place)}{int(infinite.sum()):,} of {len(values):,} samples of {part} hold "
-                    "infinities",
-                    "a training stops at the first of them",
-                    "clip them to the largest value that can be measured, or make them NaN",
+            far = values.isinf().flatten(1).any(1)
+            if bool(far.any()):
+                yield _infinite(
+                    f"{patient.name(place)}{int(far.sum()):,} of {len(values):,} samples of {part} hold infinities"
                 )
             missing = values[~empty].isnan().flatten(1)
             mostly = missing.double().mean(1) > _MOSTLY
@@ -64,6 +60,20 @@ def not_finite(patient: Patient) -> Iterator[Finding]:
                     "bins are drawn over what is there; a gap is no value that an encoder could learn from",
                     "fill them (interpolate, or take the column's median), unless a gap means something",
                 )
+
+
+def infinite(told: str) -> Finding:
+    """Infinities that kept a path from being opened, by what was said of them."""
+    return _infinite(f"{told.removeprefix('data: ').partition(';')[0]}; here they are taken for missing")
+
+
+def _infinite(what: str) -> Finding:
+    return Finding(
+        "values",
+        what,
+        "a training stops at the first of them",
+        "clip them to the largest value that can be measured, or make them NaN",
+    )
 
 
 def scale(patient: Patient) -> Iterator[Finding]:

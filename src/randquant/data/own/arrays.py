@@ -41,9 +41,10 @@ class ArraySource:
         self.path, self.how, self.held, self.notes = path, dict(how), held, list[str]()
 
     def __len__(self) -> int:
-        return len(self._array())
+        return len(self.array())
 
-    def _array(self) -> NDArray[Any]:
+    def array(self) -> NDArray[Any]:
+        """All of it, mapped where it is a file."""
         if self.held is not None:
             return self.held
         assert self.path is not None
@@ -68,7 +69,7 @@ class ArraySource:
 
     def raw(self, rows: Sequence[int]) -> tuple[Any, ...]:
         """Grids [B, C, *size], or columns by their numbers."""
-        values = np.asarray(self._array()[_at(rows)])
+        values = np.asarray(self.array()[_at(rows)])
         axis = self.how["axis"]
         if axis == -1:
             return ({str(number): values[:, number] for number in range(values.shape[1])},)
@@ -77,9 +78,9 @@ class ArraySource:
     def fit(self, rows: Sequence[int], reading: ReadingSettings) -> tuple[InputForm, ...]:
         """One table or one grid."""
         if self.how["axis"] == -1:
-            seen = spaced(rows, max(64, _LOOKED // self._array().shape[1]))
+            seen = spaced(rows, max(64, _LOOKED // self.array().shape[1]))
             (columns,) = self.raw(seen)
-            whole = {name: self._array()[:, int(name)] for name in columns}
+            whole = {name: self.array()[:, int(name)] for name in columns}
             return (fit_table(columns, range(len(seen)), list(columns), self.notes, whole),)
         (few,) = self.raw(rows[:1])
         _, channels, *size = few.shape

@@ -15,7 +15,7 @@ from torch import Tensor
 from randquant.data.own.grids import spaced
 from randquant.data.own.numbering import may_be_ids, numbers_rows
 from randquant.data.own.stored import Column, Columns, runs
-from randquant.errors import UserError
+from randquant.errors import InfiniteError, UserError
 from randquant.spec import Table
 
 _WORDS = 63  # of a category; rarer ones share a code with those that were never seen
@@ -158,7 +158,7 @@ def number_column(values: NDArray[Any], name: str, rows: NDArray[Any] | range | 
     if np.isinf(numbers).any():
         first = int(np.isinf(numbers).argmax())
         first = first if rows is None else int(rows[first])
-        raise UserError(f"data: column {name!r} holds infinite values, first in row {first}")
+        raise InfiniteError(f"data: column {name!r} holds infinite values, first in row {first}")
     return numbers
 
 

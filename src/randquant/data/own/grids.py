@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from randquant.data.own.patches import choose_patch
-from randquant.errors import UserError
+from randquant.errors import InfiniteError, UserError
 from randquant.spec import Grid
 
 Raw = NDArray[Any] | Sequence[NDArray[Any]]  # [B, C, *size], or B times [C, *size] whose sizes may differ
@@ -149,7 +149,7 @@ def _moments(
                 bad = np.flatnonzero(np.isinf(flat).any(axis=(1, 2)))[0] + (
                     0 if isinstance(raw, np.ndarray) else number
                 )
-                raise UserError(f"data: sample {some[bad]} holds infinite values; replace them")
+                raise InfiniteError(f"data: sample {some[bad]} holds infinite values; replace them")
             lacks = np.isnan(flat)
             missing += int(lacks.any(axis=(1, 2)).sum())
             if base is None:

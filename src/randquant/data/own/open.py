@@ -18,6 +18,7 @@ from randquant.data.own.arrays import open_array
 from randquant.data.own.columns import TableForm
 from randquant.data.own.form import Form
 from randquant.data.own.grids import GridForm
+from randquant.data.own.infinite import without_infinities
 from randquant.data.own.labels import Labels, read_groups, read_labels
 from randquant.data.own.media import FOLDER, Media, find_media
 from randquant.data.own.samples import Rows, hold
@@ -104,6 +105,7 @@ def open_path(
     holdout: float = 0.0,
     seed: int = 0,
     skipped: Collection[Path] = (),
+    finite: bool = True,
     **reading: Any,
 ) -> Dataset:
     """Open a file or a folder.
@@ -117,6 +119,7 @@ def open_path(
             from them: no scale, no range, no vocabulary.
         seed: names which.
         skipped: files of a folder that are passed over.
+        finite: whether infinite values are refused; otherwise they are taken for missing, where that can be done.
         reading: the fields of `ReadingSettings`, such as `label` and `group`.
 
     Returns:
@@ -124,11 +127,13 @@ def open_path(
 
     Raises:
         UserError: the path cannot be read as samples; in one line. It is an `UnreadableError` where it is a file that
-            no decoder takes.
+            no decoder takes, and an `InfiniteError` where values are infinite.
     """
     settings = ReadingSettings(**reading)
     place = Path(path)
     kind, source = _opened(place, settings, form, skipped)
+    if not finite:
+        without_infinities(source)
     return as_dataset(kind, source, place, settings, form=form, labelled=labelled, holdout=holdout, seed=seed)
 
 
