@@ -15,13 +15,13 @@ from randquant import cli
 COMMANDS = {  # that take a path by itself
     "pretrain": "pretrain {path} --out {tmp}/out --steps 1",
     "doctor": "doctor {path}",
-    "preview": "preview {path} --out {tmp}/out",
+    "preview": "preview {path} --out {tmp}/out.html",
     "raw": "probe raw {path}",
 }
 LIKE = {  # those that read a path as a run's own
     "embed": "embed {run} {path} -o {tmp}/out.npy",
     "probe": "probe {run} {path}",
-    "preview": "preview {path} --run {run} -o {tmp}/out",
+    "preview": "preview {path} --run {run} -o {tmp}/out.html",
     "view": "view {run} --data {path} -o {tmp}/out",
 }
 OWN = {  # what the runs were trained on, by the suffix of what is read like it
@@ -211,7 +211,7 @@ def test_bad_input_is_one_line(name: str, tmp_path: Path, capfd: pytest.CaptureF
             without = words if command == "pretrain" else words.partition("--holdout")[0]
             said = refused(f"{typed.format(path=path, tmp=tmp_path)} {without}", capfd)
             assert told in said, command
-    assert not (tmp_path / "out").exists()
+    assert not list(tmp_path.glob("out*"))
 
 
 @pytest.fixture(scope="module")
@@ -268,7 +268,7 @@ def test_an_output_that_exists_is_not_written_over(
     runs: dict[str, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     path, run = paths.people(tmp_path), runs[".csv"]
-    for name in ("out", "out.npy"):
+    for name in ("out", "out.npy", "out.html"):
         (tmp_path / name).write_text("mine")
     for command in ("embed", "preview", "view"):
         said = refused(LIKE[command].format(path=path, tmp=tmp_path, run=run), capfd)
@@ -277,7 +277,7 @@ def test_an_output_that_exists_is_not_written_over(
     assert "out cannot be written (it is a file); name another folder" in refused(
         f"pretrain {path} --out {tmp_path}/out", capfd
     )
-    assert {(tmp_path / name).read_text() for name in ("out", "out.npy")} == {"mine"}
+    assert {(tmp_path / name).read_text() for name in ("out", "out.npy", "out.html")} == {"mine"}
 
 
 @pytest.mark.parametrize("command", ["probe", "view", "doctor"])

@@ -289,6 +289,22 @@ def test_patches_by_rule_and_by_will() -> None:
         choose_patch((30, 30), (4, 4, 4))
 
 
+def test_arrays_beside_the_inputs_are_told(tmp_path: Path) -> None:
+    path = str(paths.archive(tmp_path))
+    told = "archive: the inputs are x; passed over: y (--label takes one)"
+    assert told in own(open_data(path)).notes
+    assert told not in own(open_data(path, label="y")).notes
+
+
+def test_whole_numbers_are_told_as_such(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).integers(0, 7, (200, 2))
+    np.save(tmp_path / "x.npy", values)
+    dataset = open_data(str(tmp_path / "x.npy"))
+    form, held = own(dataset).form.inputs[0], dataset.held("train").inputs[0]
+    assert form.measured(held[:, 1], 1).tolist() == values[:, 1].tolist()
+    assert form.told(held[0]) == [f"{place} {value}" for place, value in enumerate(values[0])]
+
+
 def test_names_of_the_catalogue_are_no_paths() -> None:
     assert open_data("digits").own is None
     with pytest.raises(UserError, match=r"^holdout: digits is in the catalogue"):

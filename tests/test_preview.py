@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from browser import in_browser, needs_browser
 from randquant import cli
@@ -29,6 +30,7 @@ from randquant.quantize.information import kept
 from randquant.run import Run
 from randquant.settings import PreviewSettings
 from randquant.spec import Grid, Spec
+from randquant.view.tiles import tiles
 from samples import SMALL, SPECS, batch
 
 SETTINGS = PreviewSettings(data="made up", out=Path("unused.html"), samples=2, bins=(2, 8))
@@ -99,6 +101,24 @@ def test_a_spectrogram_is_heard_at_its_pitches() -> None:
     assert html(made_up("2d"), replace(SETTINGS, seconds=0.1)).count("<audio ") == 0  # of three channels
 
 
+def test_low_pitches_are_at_the_bottom() -> None:
+    made = made_up("2d")
+    values = made.held("train").inputs[0]
+    values[:] = 0.5
+    values[:, :, 0] = 1.0  # the first row
+    for domain, row in (("images", 0), ("speech", -1)):
+        dataset = replace(made, domain=domain)
+        page = html(dataset, SETTINGS)
+        picture = re.search(r'<img src="data:image/png;base64,([^"]+)', page)
+        assert picture
+        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture[1]))))[..., 0]
+        assert (pixels[row] == 255).all()
+        assert ("Pitch rises upwards" in page) == (domain == "speech")
+        small = tiles(dataset, dataset.held("train")).pictures
+        assert small is not None
+        assert (small[0, row] == 1).all()
+
+
 def test_symbols_are_read_from_quantized_embeddings() -> None:
     table = torch.eye(4)[[0, 1, 2, 3]] * 10
     words = ("[PAD]", "one", "two", "three")
@@ -122,10 +142,12 @@ def test_embeddings_of_a_run(tmp_path: Path) -> None:
 
 def test_what_is_wrong_is_told_in_one_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "there.html").write_text("mine")
+    (tmp_path / "folder.html").mkdir()
     for words, told in {
         "numerals -o {tmp}/a.html": "'numerals'",
         "digits -o {tmp}/there.html": "there.html exists; name another file, or give --overwrite",
-        "digits -o {tmp}": "is a folder",
+        "digits -o {tmp}/folder.html": "is a folder",
+        "digits -o {tmp}/a.txt": "a.txt, must end in .html or .htm",
         "digits -o {tmp}/a.html --part valid": "part: digits has no valid part, but train, test",
         "digits -o {tmp}/a.html --bins 8 0": "bins: got 0, must be from 1 to 4096",
         "digits -o {tmp}/a.html --bins 100000000": "bins: got 100000000, must be from 1 to 4096",

@@ -105,6 +105,11 @@ class Dataset:
         """What a page calls it: its name, or the last part of its path."""
         return self.name if self.own is None or self.own.path is None else self.own.path.name
 
+    @property
+    def spectrograms(self) -> bool:
+        """Whether grids of two dimensions are spectrograms: pitches from low to high, by moments."""
+        return self.domain == "speech" if self.own is None else self.own.form.kind == "sounds"
+
     def called(self, number: int) -> str:
         """What the sample of this id is called: by its own name, or by its number."""
         names = None if self.own is None else self.own.names

@@ -68,7 +68,13 @@ class View:
 
 
 def pictures(
-    before: Array, views: Sequence[View], title: str, channels: Sequence[int], sound: Callable[[Array], str]
+    before: Array,
+    views: Sequence[View],
+    title: str,
+    channels: Sequence[int],
+    sound: Callable[[Array], str],
+    *,
+    rising: bool = False,
 ) -> list[Figure]:
     """A grid of two dimensions as a picture: in colour if it has three channels, or else its first in grey.
 
@@ -78,6 +84,7 @@ def pictures(
         title: what the sample is called.
         channels: the numbers of these channels, as strips name them.
         sound: what the picture sounds like; gives "" where it is no spectrogram.
+        rising: whether the first row is at the bottom, as low pitches are.
     """
     low, high = _ends(before)
     if low >= 0 and high <= 1:  # as pictures are usually kept: their brightness stays theirs
@@ -85,7 +92,7 @@ def pictures(
     scale = (high - low) or 1.0
 
     def painted(values: Array) -> str:
-        shares = np.nan_to_num((values - low) / scale, nan=0.0, posinf=1.0, neginf=0.0)
+        shares = np.nan_to_num(((values[:, ::-1] if rising else values) - low) / scale, nan=0.0, posinf=1.0, neginf=0.0)
         return photo(np.moveaxis(shares, 0, -1) if len(shares) == 3 else np.repeat(shares[0][..., None], 3, axis=-1))
 
     def shade(channel: int, value: float) -> str:

@@ -127,7 +127,9 @@ def section(
             View(count, f"{count} bins", *(part[i].double().numpy() for part in view))
             for count, view in zip(settings.bins, drawn, strict=True)
         ]
-        panels.append(Panel(sample, tuple(map(tuple, _grid(numbers[i].double(), views, sample, one, settings)))))
+        rising = dataset.spectrograms and len(one.size) == 2
+        drawings = _grid(numbers[i].double(), views, sample, one, settings, rising=rising)
+        panels.append(Panel(sample, tuple(map(tuple, drawings))))
     size = " x ".join(map(str, one.size)) + (" steps" if len(one.size) == 1 else "")
     about = f"{one.channels} channel{'s' if one.channels > 1 else ''} of {size}; each is quantized by bins of its own."
     if dataset.own is not None:
@@ -136,13 +138,15 @@ def section(
         about += f" {_CHANNELS} channels are drawn."
     if len(one.size) > 1 and one.channels not in (1, 3):
         about += f" {min(_CHANNELS, one.channels)} of them are drawn, in grey."
+    if dataset.spectrograms and len(one.size) == 2:
+        about += " Pitch rises upwards, time runs to the right."
     if len(one.size) == 3:
         about += " The middle of the first dimension is drawn."
     return Section(title, about, rows, tuple(panels))
 
 
 def _grid(
-    before: Tensor, views: Sequence[View], title: str, one: Grid, settings: PreviewSettings
+    before: Tensor, views: Sequence[View], title: str, one: Grid, settings: PreviewSettings, *, rising: bool
 ) -> list[list[Figure]]:
     """The rows of drawings of a sample [C, *size]."""
     if len(one.size) == 1:
@@ -159,9 +163,12 @@ def _grid(
         return sines(values[0], settings.seconds, settings.highest) if heard else ""
 
     if one.channels == 3:
-        return [figures.pictures(before.numpy(), views, title, range(3), sound)]
+        return [figures.pictures(before.numpy(), views, title, range(3), sound, rising=rising)]
     shown = range(min(_CHANNELS, one.channels))
-    return [figures.pictures(before[[c]].numpy(), [_only(view, c) for view in views], title, [c], sound) for c in shown]
+    return [
+        figures.pictures(before[[c]].numpy(), [_only(view, c) for view in views], title, [c], sound, rising=rising)
+        for c in shown
+    ]
 
 
 def _only(view: View, channel: int) -> View:
@@ -208,11 +215,11 @@ def _table(
     for i, sample in enumerate(titles):
         lines = []
         for c in shown:
-            name, mean, spread = (f"column {c}", 0, 1) if own is None else (own.numbers[c], own.mean[c], own.spread[c])
+            name = f"column {c}" if own is None else own.numbers[c]
 
-            def back(scaled: Tensor, mean: float = mean, spread: float = spread) -> Array:
+            def back(scaled: Tensor, c: int = c) -> Array:
                 """As the file has it."""
-                unscaled: Array = (scaled.double() * spread + mean).numpy()
+                unscaled: Array = (scaled.double() if own is None else own.measured(scaled, c)).numpy()
                 return unscaled
 
             views = [

@@ -12,6 +12,7 @@ from randquant.errors import UserError
 from randquant.settings.choices import Edges, check_bins, check_choices, check_least
 from randquant.settings.reading import ReadingSettings
 
+_SUFFIXES = (".html", ".htm")
 _LONGEST = 60.0  # seconds of a sound; a page holds them all
 
 
@@ -49,6 +50,8 @@ class PreviewSettings:
 
     def __post_init__(self) -> None:
         check_choices(self)
+        if self.out.suffix.lower() not in _SUFFIXES:
+            raise UserError(f"out: got {self.out}, must end in {' or '.join(_SUFFIXES)}")
         check_least("samples", self.samples, 1)
         check_least("seed", self.seed, 0)
         check_least("rate", self.rate, 0)

@@ -41,6 +41,8 @@ def tiles(dataset: Dataset, batch: Batch) -> Tiles:
     for place, (one, values) in enumerate(zip(dataset.spec.inputs, batch.inputs, strict=True)):
         if isinstance(one, Grid) and pictures is None:
             pictures = _sparklines(values.float()) if len(one.size) == 1 else _small(values.float())
+            if dataset.spectrograms and len(one.size) == 2:
+                pictures = pictures[:, ::-1]  # low pitches at the bottom
         elif not isinstance(one, Grid) and words is None:
             table = None if dataset.own is None else dataset.own.table(place)
             words = tuple(_told(one, row, dataset.words) if table is None else _cut(table.told(row)) for row in values)

@@ -115,7 +115,12 @@ def open_array(path: Path, reading: ReadingSettings, how: Mapping[str, Any] | No
                 raise UserError(f"channel_axis: got {reading.channel_axis}, but the encoder was trained on a table")
             axis, _ = _channel_axis(array, reading.channel_axis)
         return ArraySource(path, {**how, "key": key, "axis": axis})
-    return _inferred(ArraySource(path, {"key": key}), array, reading)
+    source = _inferred(ArraySource(path, {"key": key}), array, reading)
+    named = (key, reading.label, reading.group)
+    beside = [one for one in _keys(path) if one not in named] if path.suffix == ".npz" else []
+    if beside:
+        source.notes.append(f"archive: the inputs are {key}; passed over: {', '.join(beside)} (--label takes one)")
+    return source
 
 
 def hold_array(array: NDArray[Any], reading: ReadingSettings, how: Mapping[str, Any] | None) -> ArraySource:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from randquant.data.own.grids import spaced
+from randquant.data.own.grids import as_measured, spaced
 from randquant.data.own.numbering import may_be_ids, numbers_rows
 from randquant.data.own.stored import Column, Columns, runs
 from randquant.errors import InfiniteError, UserError
@@ -67,11 +67,17 @@ class TableForm:
             raise UserError(f"data: column {name!r} has empty cells, which it had not where the encoder was trained")
         return torch.from_numpy(values)
 
+    def measured(self, values: Tensor, place: int) -> Tensor:
+        """What values of the number in this place were before they were scaled, float64."""
+        mean, spread = (torch.tensor(one[place], dtype=torch.float64) for one in (self.mean, self.spread))
+        return as_measured(values, mean, spread)
+
     def told(self, row: Tensor) -> list[str]:
         """One sample [columns + categories] in words: each number as it was before it was scaled, each category."""
         found = []
-        for name, value, mean, spread in zip(self.numbers, row.tolist(), self.mean, self.spread, strict=False):
-            found.append(f"{name} {value * spread + mean:.4g}" if value == value else f"{name} missing")
+        for place, name in enumerate(self.numbers):
+            value = float(self.measured(row[place], place))
+            found.append(f"{name} {value:.4g}" if value == value else f"{name} missing")
         for name, code, words in zip(self.categories, row.tolist()[len(self.numbers) :], self.words, strict=True):
             found.append(f"{name} {words[int(code) - 1]}" if code else f"{name} unknown")
         return found

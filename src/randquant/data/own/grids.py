@@ -73,14 +73,19 @@ class GridForm:
         return out
 
     def measured(self, values: Tensor) -> Tensor:
-        """What inputs [B, C, *size] were before they were scaled: of what people look at and listen to.
-
-        Rounded to a hundred thousandth of the spread, or so: float32 has lost what lay below.
-        """
+        """What inputs [B, C, *size] were before they were scaled: of what people look at and listen to."""
         shape = (-1, *([1] * len(self.spec.size)))
         mean, spread = (torch.tensor(one, dtype=torch.float64).view(shape) for one in (self.mean, self.spread))
-        step = 10.0 ** (spread.log10().floor() - 5)
-        return (((values * spread + mean) / step).round() * step + 0.0).to(values.dtype)  # + 0: not -0
+        return as_measured(values, mean, spread).to(values.dtype)
+
+
+def as_measured(values: Tensor, mean: Tensor, spread: Tensor) -> Tensor:
+    """What values were before they were scaled, float64.
+
+    Rounded to a hundred thousandth of the spread, or so: float32 has lost what lay below.
+    """
+    step = 10.0 ** (spread.log10().floor() - 5)
+    return ((values * spread + mean) / step).round() * step + 0.0  # + 0: not -0
 
 
 def fit_grid(
