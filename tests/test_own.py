@@ -305,6 +305,27 @@ def test_whole_numbers_are_told_as_such(tmp_path: Path) -> None:
     assert form.told(held[0]) == [f"{place} {value}" for place, value in enumerate(values[0])]
 
 
+@pytest.mark.parametrize(("shape", "told"), [
+    ((200, 3, 64), "missing: 1 of 38,400 values is NaN, in 1 sample, and masked"),
+    ((200, 3), "missing: 1 of 600 numbers is missing, in 1 column, and masked"),
+])  # fmt: skip
+def test_what_is_missing_is_counted(shape: tuple[int, ...], told: str, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).random(shape)
+    values.flat[7] = np.nan
+    np.save(tmp_path / "x.npy", values)
+    assert sum(note.startswith(told) for note in own(open_data(str(tmp_path / "x.npy"))).notes) == 1
+
+
+def test_empty_cells_of_series_are_counted_and_their_ends_are_not(tmp_path: Path) -> None:
+    path = paths.long(tmp_path)
+    assert not any(note.startswith("missing") for note in own(open_data(str(path), id="series", label="y")).notes)
+    lines = path.read_text().splitlines()
+    lines[3] = ",".join([*lines[3].split(",")[:2], "", *lines[3].split(",")[3:]])
+    path.write_text("\n".join(lines))
+    notes = own(open_data(str(path), id="series", label="y", group="person")).notes
+    assert any(note.startswith("missing: 1 of ") and "in 1 sample, and masked" in note for note in notes)
+
+
 def test_names_of_the_catalogue_are_no_paths() -> None:
     assert open_data("digits").own is None
     with pytest.raises(UserError, match=r"^holdout: digits is in the catalogue"):

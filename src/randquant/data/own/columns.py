@@ -124,12 +124,16 @@ def fit_table(
             numbers[name] = held.mean(), held.std(), held.min(), held.max()
     if not numbers and not words:
         raise UserError(f"data: no column is left to learn from; left out: {', '.join(left_out) or 'none'}")
-    lacking = [name for name in numbers if _has_gaps(columns[name], name)]
+    lacking = [count for name in numbers if (count := _gaps(columns[name], name))]
     notes.append(f"columns: {len(numbers)} numbers and {len(words)} categories, a token each")
     if left_out:
         notes.append(f"left out: {', '.join(left_out)}")
     if lacking:
-        notes.append(f"missing: {len(lacking)} columns have empty cells, which are masked")
+        every = sum(len(columns[name]) for name in numbers)
+        notes.append(
+            f"missing: {sum(lacking):,} of {every:,} numbers {'is' if sum(lacking) == 1 else 'are'} missing, in "
+            f"{len(lacking)} column{'s' * (len(lacking) > 1)}, and masked"
+        )
     notes.append(f"scale: each number is brought to mean 0 and spread 1, as measured on {len(places):,} rows")
     limits = [
         tuple(float(np.float32((end - mean) / spread)) for end in (low, high))
@@ -168,14 +172,14 @@ def number_column(values: NDArray[Any], name: str, rows: NDArray[Any] | range | 
     return numbers
 
 
-def _has_gaps(column: Column, name: str) -> bool:
-    """Whether a cell is empty.
+def _gaps(column: Column, name: str) -> int:
+    """How many cells are empty.
 
     Raises:
         UserError: one is infinite.
     """
-    found = [np.isnan(number_column(column[run], name, range(run.start, run.stop))).any() for run in runs(len(column))]
-    return any(found)
+    lacking = (np.isnan(number_column(column[run], name, range(run.start, run.stop))) for run in runs(len(column)))
+    return sum(int(one.sum()) for one in lacking)
 
 
 def _found(columns: Mapping[str, NDArray[Any]], name: str) -> NDArray[Any]:

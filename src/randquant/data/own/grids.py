@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -97,6 +97,7 @@ def fit_grid(
     patch: tuple[int, ...],
     ragged: bool,
     notes: list[str],
+    padded: bool = False,
 ) -> GridForm:
     """The form of grids of these sizes.
 
@@ -107,19 +108,22 @@ def fit_grid(
         patch: as the user wants it; () chooses one.
         ragged: whether samples may end earlier.
         notes: gets a line for each thing inferred.
+        padded: whether NaN may be the end of a shorter sample, so that it is no news.
 
     Raises:
         UserError: values are infinite, or no channel varies.
     """
     values = channels * math.prod(size)
     seen = spaced(rows, max(64, _LOOKED // values))
-    mean, spread, missing = _moments(read, seen, channels, values)
+    mean, spread, missing, lacking, count = _moments(read, seen, channels, values)
     patch, filled, told = choose_patch(size, patch)
     notes.append(told)
     gaps = ragged or missing > 0 or filled != size
-    if missing and not ragged:
+    if missing and not padded:
+        samples = f"{lacking:,} sample{'s' * (lacking > 1)}"
         notes.append(
-            f"missing: {missing:,} samples hold NaN, which is masked: neither attended to, averaged nor binned"
+            f"missing: {missing:,} of {count:,} values {'is' if missing == 1 else 'are'} NaN, in {samples}, and "
+            "masked: neither attended to, averaged nor binned"
         )
     still = np.flatnonzero(spread == 0)
     if len(still) == channels:
@@ -136,13 +140,28 @@ def spaced(rows: Sequence[int], most: int) -> Sequence[int]:
     return rows if len(rows) <= most else [rows[int(place)] for place in np.linspace(0, len(rows) - 1, most)]
 
 
-def _moments(
-    read: Callable[[Sequence[int]], Raw], rows: Sequence[int], channels: int, values: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-    """Mean and spread of each channel, float64 [C] each, and how many samples hold NaN."""
+class _Moments(NamedTuple):
+    """What is measured on samples.
+
+    Attributes:
+        mean, spread: of each channel, float64 [C].
+        missing: values that are NaN.
+        lacking: samples that hold such.
+        values: all of them.
+    """
+
+    mean: NDArray[np.float64]
+    spread: NDArray[np.float64]
+    missing: int
+    lacking: int
+    values: int
+
+
+def _moments(read: Callable[[Sequence[int]], Raw], rows: Sequence[int], channels: int, values: int) -> _Moments:
+    """What is measured on these samples."""
     count, total, squares = (np.zeros(channels) for _ in range(3))
     base: NDArray[np.float64] | None = None  # near the mean, so that squares stay small
-    missing = 0
+    missing = lacking = 0
     step = max(1, _CHUNK // values)
     for start in range(0, len(rows), step):
         some = rows[start : start + step]
@@ -156,7 +175,8 @@ def _moments(
                 )
                 raise InfiniteError(f"data: sample {some[bad]} holds infinite values; replace them")
             lacks = np.isnan(flat)
-            missing += int(lacks.any(axis=(1, 2)).sum())
+            missing += int(lacks.sum())
+            lacking += int(lacks.any(axis=(1, 2)).sum())
             if base is None:
                 base = np.where(
                     lacks.all(axis=(0, 2)), 0, np.nansum(flat, axis=(0, 2)) / (~lacks).sum(axis=(0, 2)).clip(1)
@@ -170,4 +190,4 @@ def _moments(
     variance = (squares / count.clip(1) - shift**2).clip(0)
     spread = np.sqrt(variance)
     spread[spread <= 1e-9 * np.abs(base + shift)] = 0
-    return base + shift, spread, missing
+    return _Moments(base + shift, spread, missing, lacking, missing + int(count.sum()))

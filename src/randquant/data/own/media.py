@@ -103,6 +103,7 @@ class MediaSource:
                 patch=reading.patch,
                 ragged=self.how["ragged"],
                 notes=self.notes,
+                padded=self.how["ragged"],
             )
         ]
         if self.how["text"]:
