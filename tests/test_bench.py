@@ -209,7 +209,7 @@ def test_a_run_directory_of_something_else_is_made_anew(config: str, tmp_path: P
     run = tmp_path / "rq-seed0"
     run.mkdir()
     (run / "config.json").write_text(config)
-    (run / "state.pt").write_text("not ours")
+    (run / "state-000000001.pt").write_text("not ours")
     assert run_grid([plan(tmp_path, "rq")], tmp_path / "results.jsonl", quiet=True) == []
     assert trained == ["rq-seed0"]
 

@@ -109,17 +109,12 @@ def test_a_run_of_another_version_is_not_gone_on_with(made_by: str | None, tmp_p
     assert one_line(caught).startswith(said)
 
 
-def test_a_run_with_a_plain_old_state_is_not_gone_on_with(tmp_path: Path) -> None:
-    """States had no step in their name once: such a one is not taken for no state, or the training would start anew."""
-    out = tmp_path / "run"
-    given = {"out": out, "method": "rq", "steps": 2, "batch": 64, "encoder": SMALL, "device": "cpu", "quiet": True}
-    run = pretrain("digits", **given)
-    (state,) = out.glob("state-*.pt")
-    state.rename(out / "state.pt")
-    logged = run.metrics()
-    with pytest.raises(UserError, match=rf"^run: {out} holds no state that this version can continue; start anew"):
-        pretrain("digits", **given, resume=True)
-    assert run.metrics() == logged
+def test_a_run_without_a_state_cannot_be_restored(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, CONFIG)
+    (tmp_path / "state.pt").touch()  # a file of the user's: states have their step in their name
+    assert not run.has_state()
+    with pytest.raises(UserError, match=rf"^run: {tmp_path} holds no state to go on from; start anew in another"):
+        run.restore({}, ())
 
 
 def test_a_run_is_not_written_over(tmp_path: Path) -> None:

@@ -209,8 +209,8 @@ class Run:
         states.save(self.path, state, step, keep)
 
     def has_state(self) -> bool:
-        """Whether a state was saved, by this version or before states had their step in their name."""
-        return bool(states.find(self.path)) or (self.path / "state.pt").exists()
+        """Whether a state was saved."""
+        return bool(states.find(self.path))
 
     def restore(self, parts: dict[str, Any], values: Sequence[str]) -> list[Any]:
         """Load each part (a module, an optimizer) from its own entry of the newest state, and return those values.

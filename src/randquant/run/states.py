@@ -59,7 +59,7 @@ def restore(folder: Path, parts: dict[str, Any], values: Sequence[str]) -> list[
     """
     states = list(find(folder).values())
     if not states:
-        raise UserError(f"run: {folder} holds no state that this version can continue; start anew in another folder")
+        raise UserError(f"run: {folder} holds no state to go on from; start anew in another folder")
     for path, before in zip(states, [*states[1:], None], strict=True):
         try:
             state = _read(path)
