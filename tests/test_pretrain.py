@@ -133,6 +133,7 @@ def test_stopped_and_resumed_equals_uninterrupted(
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == handlers
     monkeypatch.undo()
     assert state(Run.open(given.out))["step"] == 5
+    assert " 5 of 8 steps " in (given.out / "README.md").read_text()
     assert weights(Run.open(given.out)) != weights(whole)
     resumed = train(replace(given, resume=True))
     assert weights(resumed) == weights(whole)

@@ -16,6 +16,7 @@ from randquant.encoder import make_encoder
 from randquant.errors import UserError
 from randquant.pretrain import pretrain
 from randquant.run import Run
+from randquant.run.card import card
 from samples import SMALL, SPECS, sample
 from tied import Tied
 
@@ -194,3 +195,50 @@ def test_an_unwritable_folder_is_said_in_one_line(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=r"out: .* cannot be written .*name another folder") as caught:
             Run.create(path, CONFIG)
         one_line(caught)
+
+
+def test_the_card_names_the_set_and_the_step_of_every_number(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, {"settings": {"data": "1d", "steps": 4000}, "spec": SPECS["1d"].to_dict()})
+    run.log({"step": 20, "effective_rank": 2.5})
+    run.log({"step": 20, "monitor": "easy", "knn_accuracy": 0.5})
+    for name, (knn, linear) in {"easy": (1, 0.9), "hard": (0.3158, 0.25)}.items():
+        run.log({"step": 40, "monitor": name, "knn_accuracy": knn, "linear_accuracy": linear})
+    run.log({"step": 40, "loss": 1.5})
+    run.log({"step": 40, "monitor": "broken", "not_finite": 7})
+    run.save_card(45)
+    lines = (tmp_path / "README.md").read_text().splitlines()
+    first = lines.index("| | at step | |")
+    assert lines[first + 2 : first + 9] == [
+        "| loss | 40 | 1.5 |",
+        "| directions that the features fill (effective rank) | 20 | 2.5 |",
+        "| `easy`: nearest neighbours on a cut of its training part | 40 | 1 |",
+        "| `easy`: a linear head on a cut of its training part | 40 | 0.9 |",
+        "| `hard`: nearest neighbours on a cut of its training part | 40 | 0.3158 |",
+        "| `hard`: a linear head on a cut of its training part | 40 | 0.25 |",
+        "| `broken`: samples whose features are not finite | 40 | 7 |",
+    ]
+    assert any(", 45 of 4,000 steps " in line for line in lines)
+    run.save_state({}, 30)
+    assert ", 30 of 4,000 steps " in card(run)
+
+
+def test_the_card_of_a_module_of_ones_own_loads_it_and_no_sizes_are_written_down(tmp_path: Path) -> None:
+    digits, out = open_data("digits"), tmp_path / "run"
+    given = {"out": out, "method": "rq", "steps": 2, "batch": 64, "device": "cpu", "quiet": True}
+    run = pretrain(digits, encoder=Tied(), **given)
+    assert "encoder" not in run.config["settings"]
+    assert run.config["module"] == "tied.Tied"
+    code = card(run).partition("```python\n")[2].partition("```")[0]
+    assert "tied.Tied" in code
+    names = {"module": Tied(), "inputs": digits.held("test").take(torch.arange(5)).inputs}
+    exec(compile(code, "card", "exec"), names)
+    assert isinstance(names["features"], torch.Tensor)
+    assert names["features"].shape == (5, 64)
+    pretrain(digits, encoder=Tied(), resume=True, **given)
+    with pytest.raises(UserError, match=r"^encoder: got none, but it was started with a module .*, tied\.Tied; give"):
+        pretrain(digits, resume=True, **given)
+    sizes = {**run.config, "settings": {**run.config["settings"], "encoder": SMALL.to_dict()}}
+    del sizes["module"]
+    (out / "config.json").write_text(json.dumps(sizes))  # as it was written once
+    pretrain(digits, encoder=Tied(), resume=True, **given)
+    assert "Run.open" in card(run)

@@ -183,7 +183,7 @@ def test_the_card_says_what_a_stranger_needs(tmp_path: Path) -> None:
     assert "`float32 [B, 3, 4, 6]`, 3 channels on a grid" in text
     assert "`int64 [B, 6]`, symbols or codes" in text
     assert "3 of 3 steps of 8 samples, seed 0" in text
-    assert "| loss | 0.3333 |" in text
+    assert "| loss | 3 | 0.3333 |" in text
     assert '"method": "rq"' in text
     code = text.partition("```python\n")[2].partition("```")[0]
     assert len(code.splitlines()) == 5

@@ -146,14 +146,14 @@ def train(
                 share_batch_norms(encoder)
                 share_batch_norms(method)
             if fabric.is_global_zero:
-                closing.enter_context(started_run(settings, dataset))
+                closing.enter_context(started_run(settings, dataset, module))
         with world.agreement(fabric.device):
             run = Run.open(settings.out)  # which the first process has made, on a disk that all must see
         if settings.method == UNTRAINED:
             if fabric.is_global_zero:
                 run.save_encoder(encoder)
                 remember(run, dataset)
-                run.save_card()
+                run.save_card(0)
             return run
 
         groups = [{"params": list(encoder.parameters())}, *cast(Method, method).parameter_groups()]
@@ -181,7 +181,7 @@ def train(
         def save(step: int) -> None:
             if fabric.is_global_zero:
                 run.save_encoder(encoder)
-                run.save_card()
+                run.save_card(step)
                 state = {"step": step, "seconds": seconds + time.monotonic() - started, "window": window}
                 state |= {name: part.state_dict() for name, part in parts.items()}
                 run.save_state(state, step, keep=settings.keep)

@@ -6,18 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from torch import nn
+
 from randquant.data import Dataset
 from randquant.data.fingerprint import fingerprint
 from randquant.errors import UserError
 from randquant.run import Run
+from randquant.run.weights import class_name
 from randquant.settings import PretrainSettings
 
 
 @contextmanager
-def started_run(settings: PretrainSettings, dataset: Dataset) -> Iterator[None]:
+def started_run(settings: PretrainSettings, dataset: Dataset, module: nn.Module | None = None) -> Iterator[None]:
     """Make the run directory, or look whether the one that is there can be gone on with.
 
-    If the training fails before anything has come of it, a new directory is taken back.
+    Of a user's own module its class is written down, and no sizes of an encoder. If the training fails before anything
+    has come of it, a new directory is taken back.
 
     Raises:
         UserError: there is a run already, or none to go on with; it was started with other settings or other data, all
@@ -26,9 +30,12 @@ def started_run(settings: PretrainSettings, dataset: Dataset) -> Iterator[None]:
     known = fingerprint(dataset.parts["train"])
     if not settings.resume:
         new = not settings.out.exists()
-        run = Run.create(
-            settings.out, {"settings": settings.to_dict(), "spec": dataset.spec.to_dict(), "samples": known}
-        )
+        values = settings.to_dict()
+        config: dict[str, Any] = {"settings": values, "spec": dataset.spec.to_dict(), "samples": known}
+        if module is not None:
+            del values["encoder"]
+            config["module"] = class_name(module)
+        run = Run.create(settings.out, config)
         if dataset.own is not None:
             run.save_data(dataset.own.to_dict())
         try:
@@ -39,18 +46,24 @@ def started_run(settings: PretrainSettings, dataset: Dataset) -> Iterator[None]:
         return
     run = Run.open(settings.out)
     run.check_version()
+    began = run.config
+    if module is None and "module" in began:
+        raise UserError(f"encoder: got none, but it was started with a module of your own, {began['module']}; give one")
+    now = settings.decisive()
+    if module is not None:
+        del now["encoder"]
     told = [
-        *_other_settings(run.config["settings"], settings),
-        *_other_samples(run.config.get("samples", known), known),
+        *_other_settings(began["settings"], now),
+        *_other_samples(began.get("samples", known), known),
     ]
     if told:
         raise UserError(f"{'; '.join(told)}; {run.path} can only be resumed unchanged")
     yield
 
 
-def _other_settings(before: Mapping[str, Any], settings: PretrainSettings) -> Iterator[str]:
+def _other_settings(before: Mapping[str, Any], decisive: Mapping[str, Any]) -> Iterator[str]:
     """A sentence for each single setting that decides over the encoder and is another one now."""
-    began, now = _single(before), _single(settings.decisive())
+    began, now = _single(before), _single(decisive)
     for name in now:
         if began.get(name) != now[name]:
             yield f"{name}: got {now[name]}, but it was started with {began.get(name)}"

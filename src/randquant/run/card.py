@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from randquant.run.lines import of_photographs, own_lines
+from randquant.run.states import find
+from randquant.run.weights import module_name
 from randquant.spec import Input, Spec
 
 if TYPE_CHECKING:
@@ -17,8 +19,11 @@ _NUMBERS = {  # of metrics.jsonl: how a reader knows it
     "accuracy": "pairs told apart",
     "feature_spread": "feature spread (0: all samples look alike)",
     "effective_rank": "directions that the features fill (effective rank)",
-    "knn_accuracy": "nearest neighbours on a cut of the training part",
-    "linear_accuracy": "a linear head on a cut of the training part",
+}
+_LOOKS = {  # of a line of metrics.jsonl that names a labelled set
+    "knn_accuracy": "nearest neighbours on a cut of its training part",
+    "linear_accuracy": "a linear head on a cut of its training part",
+    "not_finite": "samples whose features are not finite",
 }
 _PHOTOGRAPHS = (
     "- photographs: red, green and blue from 0 to 1; the shorter side becomes 256/224 of the square that is cut out of "
@@ -26,20 +31,23 @@ _PHOTOGRAPHS = (
 )
 
 
-def card(run: Run, loading: str = "", inputs: Sequence[str] = ()) -> str:
+def card(run: Run, loading: str = "", inputs: Sequence[str] = (), step: int | None = None) -> str:
     """The card of a run.
 
     Args:
         run: with its config, its metrics and, once it is trained, its encoder.
         loading: lines of Python that load the encoder; by default those that open the run directory.
         inputs: Markdown lines on what goes in; by default the shape of each input's tensor.
+        step: after which the encoder was saved; by default that of the newest state, or else of the last metrics.
 
     Raises:
         UserError: a file of the run is damaged.
     """
     config = run.config
     settings, spec = config["settings"], Spec.from_dict(config["spec"])
-    last = last_values(run.metrics())
+    metrics = run.metrics()
+    if step is None:
+        step = max(find(run.path), default=int(last_values(metrics).get("step", 0)))
     lines = [
         f"# {settings.get('method', 'an encoder')} on {settings.get('data', 'data')}",
         "",
@@ -53,19 +61,30 @@ def card(run: Run, loading: str = "", inputs: Sequence[str] = ()) -> str:
         "",
         "## How it was trained",
         "",
-        f"Method `{settings.get('method')}` on `{settings.get('data')}`, {int(last.get('step', 0)):,} of "
+        f"Method `{settings.get('method')}` on `{settings.get('data')}`, {step:,} of "
         f"{int(settings.get('steps', 0)):,} steps of {settings.get('batch')} samples, seed {settings.get('seed')}.",
         "",
     ]
-    if named := [(words, last[name]) for name, words in _NUMBERS.items() if name in last]:
-        lines += ["| at the end of the training | |", "|---|---|"]
-        lines += [f"| {words} | {value:.4g} |" for words, value in named]
-        lines += ["", "These watch the training. None is a score on samples that it has not seen.", ""]
+    if rows := _numbers(metrics):
+        lines += ["| | at step | |", "|---|---|---|"]
+        lines += [f"| {words} | {at:,} | {value:.4g} |" for words, at, value in rows]
+        lines += ["", "These watch the training. None is a score on a test part.", ""]
     versions = ", ".join(f"{name} {number}" for name, number in config["versions"].items())
     loading = loading or own_lines(run) or _loading(run, spec)
     lines += ["## How to load it", "", "```python", loading.strip(), "```", "", "## Versions", "", versions + "."]
     lines += ["", "## Settings", "", "```json", json.dumps(settings, indent=2), "```", ""]
     return "\n".join(lines)
+
+
+def _numbers(metrics: list[dict[str, Any]]) -> list[tuple[str, int, float]]:
+    """The newest of each number in words, its step, its value: what the training says of itself, then a set a head."""
+    rows: dict[str, dict[str, tuple[str, int, float]]] = {"": {}}  # by the labelled set, by the name in metrics.jsonl
+    for line in metrics:
+        name = line.get("monitor", "")
+        front, known = (f"`{name}`: ", _LOOKS) if name else ("", _NUMBERS)
+        found = {key: (front + words, line["step"], line[key]) for key, words in known.items() if key in line}
+        rows[name] = {**rows.get(name, {}), **found}
+    return [of_one[key] for of_one in rows.values() for key in (*_NUMBERS, *_LOOKS) if key in of_one]
 
 
 def last_values(metrics: list[dict[str, Any]]) -> dict[str, float]:
@@ -90,10 +109,12 @@ def described(one: Input) -> str:
 
 def _loading(run: Run, spec: Spec) -> str:
     shapes = ", ".join("[B, " + ", ".join(map(str, one.shape)) + "]" for one in spec.inputs)
+    own = module_name(run.path)
+    made = f"(module)  # module: a {own} of yours, made like the one that was trained" if own else "()"
     return (
         "import torch\n"
         "from randquant.run import Run\n"
-        f'encoder = Run.open("{run.path}").encoder()\n'
+        f'encoder = Run.open("{run.path}").encoder{made}\n'
         "with torch.inference_mode():\n"
         f"    features = encoder(inputs)  # a list of tensors {shapes}; gives [B, D]\n"
     )

@@ -90,7 +90,7 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What config.json holds: `settings`, `spec` and `versions`."""
+        """What config.json holds: `settings`, `spec` and `versions`; of a user's own module, the class: `module`."""
 
         def whole(path: Path) -> dict[str, Any]:
             config = json.loads(path.read_text())
@@ -168,13 +168,13 @@ class Run:
         """
         weights.save(self.path, encoder)
 
-    def save_card(self) -> None:
-        """Write README.md, the model card of what is there now.
+    def save_card(self, step: int) -> None:
+        """Write README.md, the model card of what is there now: the encoder after that step.
 
         Raises:
             UserError: the directory cannot be written, or a file of the run is damaged.
         """
-        replace(self.path / "README.md", lambda file: file.write(card(self).encode()))
+        replace(self.path / "README.md", lambda file: file.write(card(self, step=step).encode()))
 
     def save_results(self, lines: Sequence[dict[str, Any]]) -> None:
         """Append what a probe has read to results.jsonl, a line a score.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from randquant.data import is_path
 from randquant.data.photographs import are_photographs
-from randquant.run.files import read
+from randquant.run.weights import module_name
 
 if TYPE_CHECKING:
     from randquant.run.directory import Run
@@ -27,7 +26,7 @@ def own_lines(run: Run) -> str:
         "import torch\n"
         "from randquant.run import Run, open_for\n"
         f"run = Run.open({str(run.path)!r})\n"
-        f"encoder = run.encoder({'module' if _is_foreign(run) else ''})\n"
+        f"encoder = run.encoder({'module' if module_name(run.path) else ''})\n"
         f"parts = open_for(run, {name!r}, labelled=False).parts.values()  # read and scaled as in the training\n"
         "with torch.inference_mode():\n"
         "    blocks = [(part, rows) for part in parts for rows in torch.arange(len(part.ids)).split(256)]\n"
@@ -45,9 +44,3 @@ def of_photographs(run: Run) -> bool:
         and is_path(name)
         and are_photographs(name)
     )
-
-
-def _is_foreign(run: Run) -> bool:
-    """Whether the weights are those of a user's own module, one like which has to be given."""
-    recipe = run.path / "encoder.json"
-    return recipe.exists() and "module" in read(recipe, lambda path: json.loads(path.read_text()))

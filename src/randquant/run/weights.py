@@ -35,7 +35,7 @@ def save(folder: Path, encoder: Encoder, name: str = "encoder") -> None:
         weights[key] = value.detach().cpu().clone(memory_format=torch.contiguous_format)  # tied ones, each for itself
     recipe: dict[str, Any] = {"spec": encoder.spec.to_dict()}
     if isinstance(encoder, ForeignEncoder):
-        recipe |= {"module": _name(module), "width": encoder.width}
+        recipe |= {"module": class_name(module), "width": encoder.width}
     else:
         recipe |= {"settings": encoder.settings.to_dict()}
     replace_json(folder / f"{name}.json", recipe)
@@ -71,6 +71,23 @@ def fill(folder: Path, module: nn.Module) -> ForeignEncoder:
         raise UserError(f"run: {folder} holds an encoder of randquant's own; take it by Run.encoder()")
     module.load_state_dict(_weights(folder, module))
     return ForeignEncoder(module, foreign.spec, width=foreign.width).eval()
+
+
+def class_name(module: nn.Module) -> str:
+    """A module's class, as Python imports it."""
+    return f"{type(module).__module__}.{type(module).__qualname__}"
+
+
+def module_name(folder: Path) -> str | None:
+    """The class of the user's own module whose weights are there; None where there is another encoder, or none yet.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = folder / "encoder.json"
+    if not path.exists():
+        return None
+    return read(path, lambda path: dict(json.loads(path.read_text())).get("module"))
 
 
 class _Foreign(NamedTuple):
@@ -111,9 +128,5 @@ def _weights(folder: Path, module: nn.Module, name: str = "encoder") -> dict[str
     path = folder / f"{name}.safetensors"
     weights = read(path, lambda path: safetensors.torch.load(path.read_bytes()))
     if told := misfit(weights, module.state_dict()):
-        raise UserError(f"run: {path} does not fit {_name(module)}: {told}")
+        raise UserError(f"run: {path} does not fit {class_name(module)}: {told}")
     return weights
-
-
-def _name(module: nn.Module) -> str:
-    return f"{type(module).__module__}.{type(module).__qualname__}"

@@ -147,11 +147,11 @@ class PretrainSettings:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> PretrainSettings:
-        """The settings whose `to_dict` gave these values."""
+        """The settings whose `to_dict` gave these values; where a user's own module was trained, without an encoder."""
         known = {one.name for one in fields(cls)}
         plain = {name: value for name, value in values.items() if name in known}
         plain["out"] = Path(plain["out"])
-        plain["encoder"] = EncoderSettings(**plain["encoder"])
+        plain["encoder"] = EncoderSettings(**plain.get("encoder", {}))
         plain["reading"] = ReadingSettings.from_dict(plain.get("reading", {}))
         plain["method_details"] = MethodSettings(**plain["method_details"])
         plain |= {name: tuple(plain[name]) for name in ("monitors", "logger")}  # JSON gives lists
