@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import itertools
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +17,7 @@ import pytest
 
 from randquant import __version__, cli
 from randquant.errors import UserError
+from randquant.methods import METHODS, PARTNERS
 from randquant.settings import PretrainSettings, defaults_of
 
 COMMAND = [sys.executable, "-m", "randquant"]
@@ -193,3 +197,24 @@ def test_emix_keeps_the_benchmarks_error_where_its_protocol_is_followed(words: l
     assert isinstance(settings, PretrainSettings)
     assert settings.method_details.mixture_weights == weights
     assert settings.method_details.at == ("embeddings" if settings.protocol == "dabs" else "input")
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_help_breaks_lines_at_the_edge_alone(name: str) -> None:
+    words = [*COMMAND, name, "--help"]  # in a process of its own, for others leave their help behind
+    help = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "COLUMNS": "80"}).stdout
+    rows = [row[2:-2] for row in help.splitlines() if row.startswith("│")]
+    assert len(rows) > 3
+    for above, below in itertools.pairwise(rows):
+        column = len(below) - len(below.lstrip())
+        word = below.split()[0]
+        if column > 9 and above[column - 2 : column] == "  " and above[column:].strip() and word[0] not in "({[":
+            assert len(above.rstrip()) + 1 + len(word) > len(above), (above, below)
+
+
+def test_help_says_what_a_flag_does_and_names_every_method() -> None:
+    done = subprocess.run([*COMMAND, "pretrain", "--help"], capture_output=True, text=True)
+    told = " ".join(done.stdout.replace("│", "").split())
+    assert "--no-final-norm Whether a LayerNorm stands at the end: --no-final-norm leaves it out" in told
+    words = told.partition("--method STR")[2].partition("(default:")[0]
+    assert {*METHODS, *PARTNERS} <= set(re.findall(r"\w+", words))

@@ -20,7 +20,7 @@ FILES = sorted(SRC.rglob("*.py"))
 ROOMS = (
     "errors", "libraries", "terminal", "spec", "settings", "output", "process", "device", "world", "quantize", "data",
     "doctor", "encoder", "methods", "run", "export", "probe", "pretrain", "embed", "finetune", "supervise", "report",
-    "preview", "view", "bench", "recipes", "cli", "__main__",
+    "preview", "view", "bench", "recipes", "options", "cli", "__main__",
 )  # fmt: skip
 HEAVY = {"torch", "numba", "numpy", "scipy", "sklearn", "matplotlib", "lightning_fabric", "jinja2", "triton", "rich"}
 
@@ -109,7 +109,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["randquant", *(f"randquant.{room}" for room in ("errors", "spec", "settings", "cli"))]
+    "module", ["randquant", *(f"randquant.{room}" for room in ("errors", "spec", "settings", "options", "cli"))]
 )
 def test_what_help_needs_loads_nothing_heavy(module: str) -> None:
     assert not loaded_by(f"import {module}") & HEAVY

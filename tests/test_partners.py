@@ -275,7 +275,7 @@ def test_partners_of_embeddings_act_in_the_order_of_the_name_too() -> None:
     ("partner", "spec", "changes", "told"),
     [
         ("rq", Spec((Table(2),)), {}, "limits: rq was given a table without them"),
-        ("rq", SPECS["tokens"], {}, r"method: rq was given symbols alone, .*at=embeddings"),
+        ("rq", SPECS["tokens"], {}, r"method: rq was given symbols alone, .*; set at to embeddings, "),
         ("rq", SPECS["categories"], {"at": "both"}, "method: rq was given symbols alone"),
         ("rq", Spec((Tokens(4, 1),)), {"at": "embeddings"}, "method: rq on embeddings needs 2 tokens a sample, got 1"),
         ("crop", SPECS["table"], {}, "method: crop was given no grid"),
@@ -351,9 +351,9 @@ def test_one_quantizer_for_all_channels_of_a_sample() -> None:
 
 
 def test_where_nothing_is_random_the_settings_are_refused() -> None:
-    with pytest.raises(UserError, match="values: got midpoint with edges=uniform"):
+    with pytest.raises(UserError, match="values: got midpoint with edges uniform"):
         MethodSettings(edges="uniform", values="midpoint")
-    with pytest.raises(UserError, match="values: got midpoint with edges=uniform"):
+    with pytest.raises(UserError, match="values: got midpoint with edges uniform"):
         chain("uniform", SPECS["2d"], values="midpoint")
     MethodSettings(edges="uniform", values="midpoint", quantized_views="one")
 

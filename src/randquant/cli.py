@@ -7,7 +7,6 @@ room that is imported when the command runs, so that help loads no torch.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import difflib
 import importlib
 import inspect
@@ -26,6 +25,7 @@ import tyro
 
 from randquant import __version__, process
 from randquant.errors import ToldElsewhereError, UserError
+from randquant.options import flow, option_of, options
 from randquant.settings import (
     BenchSettings,
     ChooseSettings,
@@ -175,15 +175,17 @@ def _settings(name: str, words: list[str]) -> object:
     """Parse a command's words into its settings; a UserError of one line where the words are wrong."""
     kind = COMMANDS[name].settings
     hint = f"(randquant {name} --help)"
-    known = _options(kind)
+    known = options(kind)
     for word in words:
-        option = word.partition("=")[0].replace("_", "-")
+        option = option_of(word)
         # The parser stops at the first missing value; an option misspelt is the likelier cause, so it is told first.
         if option.startswith("--") and option not in known:
             near = "".join(
                 f"; did you mean {match}?" for match in difflib.get_close_matches(option, known, n=1, cutoff=0.7)
             )
             raise UserError(f"unknown option {option} of {name}{near} {hint}")
+    if not {"-h", "--help"}.isdisjoint(words):
+        flow(kind)
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
@@ -220,21 +222,6 @@ def _refused_by(stop: BaseException) -> UserError | None:
     """The error of the settings themselves, if it was one that made the parser stop."""
     cause = stop.__context__
     return cause if cause is None or isinstance(cause, UserError) else _refused_by(cause)
-
-
-def _options(kind: type) -> set[str]:
-    """Every option a settings dataclass gives a command, those of dataclasses inside it included."""
-    options = {"--help"}
-    for name, hint in typing.get_type_hints(kind, include_extras=True).items():
-        for extra in typing.get_args(hint)[1:] if typing.get_origin(hint) is typing.Annotated else ():
-            options |= {one for one in getattr(extra, "aliases", None) or () if one.startswith("--")}
-        hint = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
-        dashed = name.replace("_", "-")
-        if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-            options |= _options(hint)
-        else:
-            options |= {f"--{dashed}", f"--no-{dashed}"} if hint is bool else {f"--{dashed}"}
-    return options
 
 
 def _one_line(box: str) -> str:

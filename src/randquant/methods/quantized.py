@@ -67,8 +67,8 @@ class QuantizedInputs:
     def __post_init__(self) -> None:
         if not any(one.channels for one in self.spec.inputs):
             raise NotApplicableError(
-                f"method: {self.word} was given symbols alone, which cannot be quantized; quantize their embeddings "
-                "(method_details: at=embeddings), or take emix"
+                f"method: {self.word} was given symbols alone, which cannot be quantized; set at to embeddings, to "
+                "quantize those, or take emix"
             )
         tables = [one for one in self.spec.inputs if one.channels and not one.size]
         if tables and self.settings.edges == "quantile":

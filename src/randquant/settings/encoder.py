@@ -33,7 +33,7 @@ class EncoderSettings:
     pooling: Pooling = "masked"
     """masked: padding is neither attended to nor averaged; all: it is both, as in the DABS benchmark."""
     final_norm: bool = True
-    """End with a LayerNorm; the DABS benchmark has none."""
+    """Whether a LayerNorm stands at the end: --no-final-norm leaves it out, as the DABS benchmark does."""
     backbone: str = ""
     """A vision model of torchvision or timm, such as resnet50, in the place of the transformer and its sizes."""
     stem: Stem = "published"

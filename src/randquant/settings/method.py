@@ -78,8 +78,8 @@ class MethodSettings(PictureSettings):
                 raise UserError(f"{name}: got {getattr(self, name)}, must be above 0 and below 1")
         if (self.edges, self.values, self.quantized_views) == ("uniform", "midpoint", "both"):
             raise UserError(
-                "values: got midpoint with edges=uniform, where nothing is random, so that both views of a sample are "
-                "the same; let edges or values be random, or set quantized_views=one"
+                "values: got midpoint with edges uniform, where nothing is random, so that both views of a sample are "
+                "the same; let edges or values be random, or set quantized_views to one"
             )
         if not 0 <= self.momentum <= 1:
             raise UserError(f"momentum: got {self.momentum}, must be at least 0 and at most 1")

@@ -39,7 +39,8 @@ class PretrainSettings:
     """A data set of the catalogue, such as digits, or a file or folder of your own: .npy, .npz, .csv, .parquet, .txt,
     .jsonl, or a folder of pictures, recordings or texts."""
     method: str = "rq"
-    """none, rq, emix, shed, mae, capri, imix, mocov3, byol, simsiam or simclr, after partners: crop+rq, rq+byol."""
+    """none, rq, emix, shed, mae, capri, imix, mocov3, byol, simsiam or simclr, after partners: crop+rq, rq+byol. The
+    partners are rq, crop, shift, mask, noise and uniform, and of photographs rrc, flip and full: docs/training.md."""
     out: Path
     """The run directory to make."""
     protocol: Protocol = "default"
@@ -51,7 +52,8 @@ class PretrainSettings:
     """Optimizer steps."""
     batch: int = 0
     """Samples that a loss sees, those of all processes together; they are each other's negatives, so at least 2. 0 is
-    the data set's own number: the DABS benchmark's for its sets, 128 for others."""
+    the data set's own number: the DABS benchmark's for its sets, 128 for others, and at most a quarter of a path's
+    samples."""
     accumulate: int = 1
     """Batches whose gradients are averaged in a step."""
     seed: int = 0
