@@ -199,6 +199,30 @@ def test_emix_keeps_the_benchmarks_error_where_its_protocol_is_followed(words: l
     assert settings.method_details.at == ("embeddings" if settings.protocol == "dabs" else "input")
 
 
+@pytest.mark.parametrize(
+    ("name", "words", "field", "values"),
+    [
+        ("pretrain", "a.npz --eval easy=b.npz --eval hard=a.npz --out x", "monitors", ("easy=b.npz", "hard=a.npz")),
+        ("pretrain", "a.npz --eval easy=b.npz hard=a.npz --out x", "monitors", ("easy=b.npz", "hard=a.npz")),
+        ("pretrain", "a.npz --eval a --out x --monitors=b c --logger wandb --eval d", "monitors", ("a", "b", "c", "d")),
+        (
+            "pretrain",
+            "a.npz --eval=x=b --out x --logger wandb --logger=tensorboard",
+            "logger",
+            ("wandb", "tensorboard"),
+        ),
+        ("preview", "a.npz -o x.html --bins 2 --bins 4 8 -o y.html", "bins", (2, 4, 8)),
+        ("choose", "--further bins=2 --seeds 2 --further bins=4", "further", ("bins=2", "bins=4")),
+    ],
+)
+def test_a_repeated_option_of_several_values_adds_to_them(
+    name: str, words: str, field: str, values: tuple[object, ...]
+) -> None:
+    settings = cli._settings(name, words.split())
+    assert getattr(settings, field) == values
+    assert getattr(settings, "out", None) in (Path("x"), Path("y.html"), Path("runs/choose"))
+
+
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_help_breaks_lines_at_the_edge_alone(name: str) -> None:
     words = [*COMMAND, name, "--help"]  # in a process of its own, for others leave their help behind

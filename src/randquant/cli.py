@@ -25,7 +25,7 @@ import tyro
 
 from randquant import __version__, process
 from randquant.errors import ToldElsewhereError, UserError
-from randquant.options import flow, option_of, options
+from randquant.options import flow, joined, option_of, options
 from randquant.settings import (
     BenchSettings,
     ChooseSettings,
@@ -193,7 +193,7 @@ def _settings(name: str, words: list[str]) -> object:
                 kind,
                 prog=f"randquant {name}",
                 description=f"{inspect.cleandoc(kind.__doc__ or '')}\n\n{_DEBUG} shows where an error came from.",
-                args=words,
+                args=joined(kind, words),
                 default=_preset(kind, words),
                 config=(
                     tyro.conf.OmitArgPrefixes,

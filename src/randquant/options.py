@@ -1,4 +1,4 @@
-"""A settings dataclass in, what the command line makes of it out: its options and their help."""
+"""A settings dataclass in, what the command line makes of it out: its options, repeated ones joined, their help."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import dataclasses
 import inspect
 import textwrap
 import typing
+from collections.abc import Sequence
 from itertools import pairwise
 from types import MappingProxyType
 from typing import NamedTuple
@@ -39,6 +40,31 @@ def options(kind: type) -> dict[str, Option]:
 def option_of(word: str) -> str:
     """The option that a word names, as it stands in the help: `--log-every` for `--log_every=5`."""
     return word.partition("=")[0].replace("_", "-")
+
+
+def joined(kind: type, words: Sequence[str]) -> list[str]:
+    """Words in which an option that takes several values stands once, with all that were given to it, in their order.
+
+    The parser would take the values of the last one alone.
+    """
+    known = options(kind)
+    groups: list[list[str]] = [[]]  # an option and its values; what stands before the first one
+    first: dict[str, list[str]] = {}
+    for word in words:
+        option = known.get(option_of(word)) if word.startswith("-") else None
+        if option is None:
+            groups[-1].append(word)
+            continue
+        values = [word.partition("=")[2]] if "=" in word else []
+        if not option.several:
+            groups.append([word])
+        elif option.setting in first:
+            first[option.setting].extend(values)
+            groups.append(first[option.setting])
+        else:
+            first[option.setting] = [option_of(word), *values]
+            groups.append(first[option.setting])
+    return [word for group in {id(one): one for one in groups}.values() for word in group]
 
 
 def flow(kind: type) -> None:
