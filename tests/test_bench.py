@@ -53,9 +53,8 @@ def plan(folder: Path, method: str, *, seed: int = 0, **settings: Any) -> Plan:
         out=folder / f"{method}-seed{seed}",
         seed=seed,
         batch=16,
-        device="cpu",
         quiet=True,
-        **{"steps": 2, **settings},
+        **{"steps": 2, "device": "cpu", **settings},
     )
     task = Task("squares", "images", squares)
     return Plan("test", task, method, seed, None if method == "raw" else training)
@@ -195,8 +194,9 @@ def test_an_interruption_passes_through_and_leaves_whole_cells(tmp_path: Path, m
     assert {line["method"] for line in lines_of(results)} == {"raw"}
 
 
-def test_an_interrupted_training_goes_on_where_it_stopped(tmp_path: Path, trained: list[str]) -> None:
-    wanted = plan(tmp_path, "rq")
+@pytest.mark.parametrize("device", ["cpu", "auto"])
+def test_an_interrupted_training_goes_on_where_it_stopped(device: str, tmp_path: Path, trained: list[str]) -> None:
+    wanted = plan(tmp_path, "rq", device=device)
     assert wanted.training
     grid.train(wanted.training, wanted.task.open())  # trained, but killed before it was probed
     trained.clear()

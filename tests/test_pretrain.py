@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import shutil
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from killed import stored_digits
+from randquant.bench import bench, choose
 from randquant.data import Batch, Dataset, open_data
 from randquant.encoder import make_encoder
 from randquant.errors import UserError
@@ -26,8 +28,16 @@ from randquant.pretrain import display, loop, pretrain, train
 from randquant.pretrain.processes import launch
 from randquant.quantize.draw import Draws, torch_seed
 from randquant.run import Run
-from randquant.settings import EncoderSettings, MethodSettings, PretrainSettings
+from randquant.settings import (
+    BenchSettings,
+    ChooseSettings,
+    EncoderSettings,
+    MethodSettings,
+    PretrainSettings,
+    SuperviseSettings,
+)
 from randquant.spec import Grid, Spec
+from randquant.supervise import supervise
 from samples import SMALL
 
 DIGITS = open_data("digits")
@@ -373,6 +383,36 @@ def test_settings_check_themselves(kind: Any, name: str, value: float, tmp_path:
 def test_a_gpu_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"^device: got cuda, but torch finds no GPU"):
         train(settings(tmp_path / "run", device="cuda"))
+
+
+def test_16_bits_are_refused_on_the_cpu(tmp_path: Path) -> None:
+    out, told = tmp_path / "run", r"^precision: got 16 on the CPU, must be 32 or bf16 there$"
+    with pytest.raises(UserError, match=told):
+        train(settings(out, precision="16"))
+    supervised = SuperviseSettings(data="digits", out=out, device="cpu", precision="16", encoder=SMALL)
+    with pytest.raises(UserError, match=told):
+        supervise(supervised)
+    with pytest.raises(UserError, match=told):  # before a cell fails by it
+        bench(BenchSettings(out=out, device="cpu", precision="16"))
+    with pytest.raises(UserError, match=told):
+        choose(ChooseSettings(out=out, device="cpu", precision="16"))
+    assert not out.exists()
+
+
+def test_what_auto_meant_is_kept_and_compared(tmp_path: Path) -> None:
+    there = "cuda" if torch.cuda.is_available() else "cpu"
+    given = settings(tmp_path / "run", steps=1, device="auto")
+    run = train(given)
+    assert run.config["settings"]["device"] == there
+    kept = run.config
+    train(replace(given, resume=True, device=there))
+    kept["settings"]["device"] = "auto"  # as it was written once
+    (run.path / "config.json").write_text(json.dumps(kept))
+    train(replace(given, resume=True, device=there))
+    kept["settings"]["device"] = "cuda" if there == "cpu" else "cpu"
+    (run.path / "config.json").write_text(json.dumps(kept))
+    with pytest.raises(UserError, match=rf"^device: got {there}, but it was started with "):
+        train(replace(given, resume=True))
 
 
 def test_values_that_are_no_numbers_are_refused(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from randquant import __version__
 from randquant.bench.lines import append, broken
 from randquant.bench.spread import spread
 from randquant.data import Dataset
-from randquant.device import find_device
+from randquant.device import find_device, resolved
 from randquant.errors import UserError
 from randquant.methods import UNTRAINED, NotApplicableError
 from randquant.pretrain import train
@@ -226,10 +226,15 @@ def _began_with(settings: PretrainSettings) -> bool:
     """Whether the run directory holds a training with these settings and this version."""
     try:
         config = Run.open(settings.out).config
-        same = PretrainSettings.from_dict(config["settings"]).decisive() == settings.decisive()
+        same = _where(PretrainSettings.from_dict(config["settings"])) == _where(settings)
         return same and bool(config["versions"]["randquant"] == __version__)
     except (UserError, KeyError, TypeError):
         return False
+
+
+def _where(settings: PretrainSettings) -> dict[str, Any]:
+    """What the trained encoder depends on, the device that is meant here among it."""
+    return {**settings.decisive(), "device": resolved(settings.device)}
 
 
 def _without_value(plan: Plan, status: Mapping[str, str], seconds: float) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def bench(settings: BenchSettings) -> Path:
 
 def measure(settings: BenchSettings) -> list[Plan]:
     """Measure the shard that the settings name, in this process: the plans that failed."""
-    find_device(settings.device)
+    find_device(settings.device, settings.precision)
     planned = share(list(plans(settings)), settings.shard)
     return run_grid(planned, _results(settings), quiet=settings.quiet, processes=settings.processes)
 

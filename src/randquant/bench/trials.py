@@ -64,7 +64,7 @@ def choose(settings: ChooseSettings) -> Path:
         UserError: a setting is wrong, or the folder cannot be written.
         SystemExit: with 1, at the end, if a training failed.
     """
-    find_device(settings.device)
+    find_device(settings.device, settings.precision)
     path = settings.out / "exploration.jsonl"
     append(path, [])  # so that a folder which cannot be written is found before anything is trained
     standing = {line["config_hash"] for line in read_trials(path) if not line["status"].startswith("failed")}

@@ -42,12 +42,12 @@ def launch(device_name: Device, precision_name: Precision, *, own_module: bool =
             them takes time, which randquant's own encoder does without.
 
     Raises:
-        UserError: there is no such device.
+        UserError: there is no such device, or it does not have that precision.
     """
     logging.getLogger("lightning_fabric.utilities.rank_zero").addFilter(_is_no_advice)
     precision = _PRECISION[precision_name]
     try:
-        device = find_device(device_name)
+        device = find_device(device_name, precision_name)
     except UserError as problem:
         raise process.told_once(problem) from problem
     if not under_torchrun():

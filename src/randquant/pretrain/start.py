@@ -10,6 +10,7 @@ from torch import nn
 
 from randquant.data import Dataset
 from randquant.data.fingerprint import fingerprint
+from randquant.device import resolved
 from randquant.errors import UserError
 from randquant.run import Run
 from randquant.run.weights import class_name
@@ -20,7 +21,8 @@ from randquant.settings import PretrainSettings
 def started_run(settings: PretrainSettings, dataset: Dataset, module: nn.Module | None = None) -> Iterator[None]:
     """Make the run directory, or look whether the one that is there can be gone on with.
 
-    Of a user's own module its class is written down, and no sizes of an encoder. If the training fails before anything
+    What is written down is what is done: the device that "auto" means here, and of a user's own module its class, not
+    the sizes of an encoder. If the training fails before anything
     has come of it, a new directory is taken back.
 
     Raises:
@@ -30,7 +32,7 @@ def started_run(settings: PretrainSettings, dataset: Dataset, module: nn.Module 
     known = fingerprint(dataset.parts["train"])
     if not settings.resume:
         new = not settings.out.exists()
-        values = settings.to_dict()
+        values = {**settings.to_dict(), "device": resolved(settings.device)}
         config: dict[str, Any] = {"settings": values, "spec": dataset.spec.to_dict(), "samples": known}
         if module is not None:
             del values["encoder"]
@@ -49,11 +51,11 @@ def started_run(settings: PretrainSettings, dataset: Dataset, module: nn.Module 
     began = run.config
     if module is None and "module" in began:
         raise UserError(f"encoder: got none, but it was started with a module of your own, {began['module']}; give one")
-    now = settings.decisive()
+    now = {**settings.decisive(), "device": resolved(settings.device)}
     if module is not None:
         del now["encoder"]
     told = [
-        *_other_settings(began["settings"], now),
+        *_other_settings({**began["settings"], "device": resolved(began["settings"]["device"])}, now),
         *_other_samples(began.get("samples", known), known),
     ]
     if told:

@@ -51,7 +51,7 @@ def run_ablation(ablation: Ablation, settings: RecipeSettings) -> Path:
         UserError: a data set is unknown, has no values or too few channels, or the folder cannot be written.
         SystemExit: with 1, after the page, if a cell failed.
     """
-    find_device(settings.device)
+    find_device(settings.device, settings.precision or "32")
     out = settings.out or Path("runs") / ablation.name
     failed = measured(list(plans(ablation, settings, out)), settings, out)
     page = write_page(

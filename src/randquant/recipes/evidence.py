@@ -143,7 +143,7 @@ def run_evidence(evidence: Evidence, settings: RecipeSettings) -> Path:
     seeds = range(settings.seed, settings.seed + (settings.seeds or SEEDS))
     if set(seeds) & set(DEVELOPMENT):
         raise UserError(f"seed: {DEVELOPMENT[0]} and {DEVELOPMENT[-1]} choose the rates; confirm with others")
-    find_device(settings.device)
+    find_device(settings.device, settings.precision or "32")
     out = settings.out or Path("runs") / evidence.name
     tell_failed(measured(list(tried(evidence, out)), settings, out))
     chosen = best_rates(evidence, report.read(out / "results.jsonl"))

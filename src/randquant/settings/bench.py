@@ -60,7 +60,7 @@ class BenchSettings:
     device: Device = "auto"
     """auto takes a GPU where there is one."""
     precision: Precision = "32"
-    """Arithmetic of the training step: 32, or mixed with bf16 or 16 bits; the DABS benchmark's is 16."""
+    """Arithmetic of the training step: 32, or mixed with bf16 or, on a GPU, 16 bits; the DABS benchmark's is 16."""
     quiet: bool = False
     """No progress."""
 

@@ -54,7 +54,7 @@ class FinetuneSettings:
     device: Device = "auto"
     """auto takes a GPU where there is one."""
     precision: Precision = "32"
-    """Arithmetic of the training step: 32, or mixed with bf16 or 16 bits."""
+    """Arithmetic of the training step: 32, or mixed with bf16 or, on a GPU, 16 bits."""
     quiet: bool = False
     """No progress and no table."""
 

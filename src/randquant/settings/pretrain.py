@@ -91,7 +91,7 @@ class PretrainSettings:
     device: Device = "auto"
     """auto takes a GPU where there is one."""
     precision: Precision = "32"
-    """Arithmetic of the training step: 32, or mixed with bf16 or 16 bits."""
+    """Arithmetic of the training step: 32, or mixed with bf16 or, on a GPU, 16 bits."""
     compile: bool = False
     """Compile the encoder's blocks, which takes a minute and needs a C++ compiler."""
     workers: int = 2

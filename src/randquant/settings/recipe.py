@@ -34,7 +34,7 @@ class RecipeSettings:
     device: Device = "auto"
     """auto takes a GPU where there is one."""
     precision: Precision | None = None
-    """Arithmetic of the training step: 32, or mixed with bf16 or 16 bits; by default the experiment's own."""
+    """Arithmetic of the training step: 32, or mixed with bf16 or, on a GPU, 16; by default the experiment's own."""
     data: str = ""
     """ImageNet and its kin: the folder of photographs, train/<class>/… and val/<class>/…."""
     weights: Path | None = None

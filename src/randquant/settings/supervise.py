@@ -59,7 +59,7 @@ class SuperviseSettings:
     device: Device = "auto"
     """auto takes a GPU where there is one."""
     precision: Precision = "32"
-    """Arithmetic of the training step: 32, or mixed with bf16 or 16 bits."""
+    """Arithmetic of the training step: 32, or mixed with bf16 or, on a GPU, 16 bits."""
     workers: int = 2
     """Processes that read samples from files; data in memory needs none."""
     resume: bool = False

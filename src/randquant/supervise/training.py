@@ -178,7 +178,8 @@ def _run(settings: SuperviseSettings, dataset: Dataset, fabric: Fabric) -> Run:
     """The run to go on with, or a new one."""
     if not settings.resume:
         if fabric.is_global_zero:
-            config = {"settings": {**settings.to_dict(), "method": "supervised"}, "spec": dataset.spec.to_dict()}
+            values = {**settings.to_dict(), "method": "supervised", "device": fabric.device.type}
+            config = {"settings": values, "spec": dataset.spec.to_dict()}
             Run.create(settings.out, config)
         fabric.barrier()
         return Run.open(settings.out)
