@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -397,6 +399,36 @@ def test_16_bits_are_refused_on_the_cpu(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=told):
         choose(ChooseSettings(out=out, device="cpu", precision="16"))
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "given", "told"),
+    [
+        (torch.rand(9, 3), {}, "data: got a Tensor, must be a name of the catalogue, a path, or a randquant.data.Data"),
+        ("digits", {"monitors": "digits"}, "monitors: got 'digits', must be a list of data sets or their names, such"),
+        ("digits", {"monitors": DIGITS}, "monitors: got a Dataset, must be a list of data sets or their names, such"),
+        (
+            "digits",
+            {"encoder": "resnet18"},
+            "encoder: got 'resnet18', must be a module of your own, or randquant.settings.Enc",
+        ),
+        ("digits", {"metod": "rq"}, "metod: got 'rq', but pretrain has no such option; did you mean method?"),
+        ("digits", {"zzz": 1}, "zzz: got 1, but pretrain has no such option"),
+        ("digits", {"bins": 4}, "bins: got 4, must be inside method_details=MethodSettings(bins=4)"),
+        ("digits", {"width": 8}, "width: got 8, must be inside encoder=EncoderSettings(width=8)"),
+    ],
+)
+def test_a_caller_s_mistakes_are_told_in_one_line(data: Any, given: dict[str, Any], told: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"^{re.escape(told)}[^\\n]*$"):
+        pretrain(data, out=tmp_path / "run", **given)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_path_may_be_a_path(tmp_path: Path) -> None:
+    file = tmp_path / "waves.npy"
+    np.save(file, torch.rand(32, 2, 16, generator=torch.Generator().manual_seed(0)).numpy())
+    run = pretrain(file, out=tmp_path / "run", steps=1, encoder=SMALL, device="cpu", quiet=True)
+    assert run.config["settings"]["data"] == str(file)
 
 
 def test_what_auto_meant_is_kept_and_compared(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from randquant.encoder.pooling import hasten_pooling
 from randquant.errors import UserError
 from randquant.methods import UNTRAINED, Loss, Method, crops
 from randquant.methods.batch_norm import share_batch_norms
+from randquant.pretrain.arguments import check_arguments
 from randquant.pretrain.checks import check_compiler, check_details, check_samples, training_part
 from randquant.pretrain.display import Display
 from randquant.pretrain.feed import feed
@@ -46,7 +47,7 @@ _log = logging.getLogger(__name__)
 
 
 def pretrain(
-    data: str | Dataset,
+    data: str | Path | Dataset,
     *,
     out: Path | str,
     encoder: nn.Module | EncoderSettings | None = None,
@@ -65,8 +66,12 @@ def pretrain(
         kept: whether the run directory outlives the call.
         options: the other fields of `PretrainSettings`, such as `method` and `steps`; with `protocol="dabs"` those
             that are not given are the benchmark's.
+
+    Raises:
+        UserError: an argument is nothing of the kind, there is no such option, or as `train` says.
     """
-    name, dataset = (data, None) if isinstance(data, str) else (data.name, data)
+    check_arguments(data, encoder, monitors, options)
+    name, dataset = (data.name, data) if isinstance(data, Dataset) else (str(data), None)
     module = encoder if isinstance(encoder, nn.Module) else None
     faithful = options.get("dabs_faithful", False)
     chosen = {**defaults_of(options.get("protocol", "default"), faithful=faithful), **options}
