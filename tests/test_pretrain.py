@@ -25,6 +25,7 @@ from randquant.bench import bench, choose
 from randquant.data import Batch, Dataset, open_data
 from randquant.encoder import make_encoder
 from randquant.errors import UserError
+from randquant.finetune import finetune
 from randquant.methods import make_method
 from randquant.pretrain import display, loop, pretrain, train
 from randquant.pretrain.processes import launch
@@ -34,6 +35,7 @@ from randquant.settings import (
     BenchSettings,
     ChooseSettings,
     EncoderSettings,
+    FinetuneSettings,
     MethodSettings,
     PretrainSettings,
     SuperviseSettings,
@@ -394,6 +396,8 @@ def test_16_bits_are_refused_on_the_cpu(tmp_path: Path) -> None:
     supervised = SuperviseSettings(data="digits", out=out, device="cpu", precision="16", encoder=SMALL)
     with pytest.raises(UserError, match=told):
         supervise(supervised)
+    with pytest.raises(UserError, match=told):
+        finetune(FinetuneSettings(run=out, data="digits", out=out, device="cpu", precision="16"))
     with pytest.raises(UserError, match=told):  # before a cell fails by it
         bench(BenchSettings(out=out, device="cpu", precision="16"))
     with pytest.raises(UserError, match=told):

@@ -21,6 +21,7 @@ from torch import nn
 
 from randquant import process
 from randquant.data import Dataset, is_path, open_data
+from randquant.device import find_device
 from randquant.encoder import Encoder, ForeignEncoder, make_encoder
 from randquant.errors import UserError
 from randquant.finetune.labels import Labelled, labelled
@@ -64,6 +65,7 @@ def finetune(
     """
     if under_torchrun():
         raise process.told_once(UserError("finetune: one process is enough; start it without torchrun"))
+    find_device(settings.device, settings.precision)
     dataset = dataset or _open(settings)
     run = Run.open(settings.run)
     began = run.config["settings"]
