@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -242,3 +243,23 @@ def test_the_card_of_a_module_of_ones_own_loads_it_and_no_sizes_are_written_down
     (out / "config.json").write_text(json.dumps(sizes))  # as it was written once
     pretrain(digits, encoder=Tied(), resume=True, **given)
     assert "Run.open" in card(run)
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({}, ["trained without labels", "Method `rq` on `digits`, 0 of 600 steps of 128 samples, seed 0."]),
+        (
+            {"finetune": {"data": "watch", "steps": 300, "batch": 64, "seed": 7}},
+            ["# rq on watch", "trained with labels", "Method `rq` on `watch`, 0 of 300 steps of 64 samples, seed 7."],
+        ),
+        (
+            {"settings": {"method": "supervised", "data": "digits", "batch": 256, "seed": 0, "epochs": 90}},
+            ["trained with labels", "Method `supervised` on `digits`, 0 steps of 256 samples, seed 0."],
+        ),
+    ],
+)
+def test_the_card_says_whether_there_were_labels(config: dict[str, Any], told: list[str], tmp_path: Path) -> None:
+    settings = {"method": "rq", "data": "digits", "steps": 600, "batch": 128, "seed": 0}
+    run = Run.create(tmp_path, {"settings": settings, "spec": SPECS["1d"].to_dict(), **config})
+    assert all(one in card(run) for one in told)

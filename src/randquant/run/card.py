@@ -45,13 +45,16 @@ def card(run: Run, loading: str = "", inputs: Sequence[str] = (), step: int | No
     """
     config = run.config
     settings, spec = config["settings"], Spec.from_dict(config["spec"])
+    done = {**settings, **config.get("finetune", {})}  # the last training
+    planned = f" of {int(done['steps']):,}" if "steps" in done else ""
+    labels = "with" if "finetune" in config or settings.get("method") == "supervised" else "without"
     metrics = run.metrics()
     if step is None:
         step = max(find(run.path), default=int(last_values(metrics).get("step", 0)))
     lines = [
-        f"# {settings.get('method', 'an encoder')} on {settings.get('data', 'data')}",
+        f"# {settings.get('method', 'an encoder')} on {done.get('data', 'data')}",
         "",
-        "An encoder trained without labels. It turns a sample into a vector; nothing here says yet what that is good "
+        f"An encoder trained {labels} labels. It turns a sample into a vector; nothing here says yet what that is good "
         "for: probe it on data of yours, beside a random encoder and the raw values.",
         "",
         "## What goes in",
@@ -61,8 +64,8 @@ def card(run: Run, loading: str = "", inputs: Sequence[str] = (), step: int | No
         "",
         "## How it was trained",
         "",
-        f"Method `{settings.get('method')}` on `{settings.get('data')}`, {step:,} of "
-        f"{int(settings.get('steps', 0)):,} steps of {settings.get('batch')} samples, seed {settings.get('seed')}.",
+        f"Method `{settings.get('method')}` on `{done.get('data')}`, {step:,}{planned} steps of "
+        f"{done.get('batch')} samples, seed {done.get('seed')}.",
         "",
     ]
     if rows := _numbers(metrics):
