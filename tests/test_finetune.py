@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -281,6 +282,14 @@ def test_pretrained_and_fine_tuned_end_to_end(run: Run, tmp_path: Path, capfd: p
     assert accuracy == next(
         line["value"] for line in results.scores if (line["method"], line["labels"]) == ("rq", "all")
     )
+
+
+def test_quiet_says_nothing_in_mixed_precision_either(
+    run: Run, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        finetune(settings(run, precision="bf16", steps=1, draws=1), TINY)
+    assert (caplog.messages, capfd.readouterr()) == ([], ("", ""))
 
 
 def test_a_report_names_the_heading_and_the_encoder_from_scratch(tmp_path: Path) -> None:

@@ -174,11 +174,14 @@ def test_a_state_that_is_thrown_away_is_not_said_to_be_saved(
     assert "saved" not in str(problem.value)
 
 
-def test_fabrics_advice_on_matrix_products_is_not_passed_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_fabrics_advice_and_the_precision_that_was_asked_for_are_not_passed_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     launch("cpu", "32")
     log = logging.getLogger("lightning_fabric.utilities.rank_zero")
     with caplog.at_level(logging.INFO, log.name):
         log.info("You are using a CUDA device ('GPU') that has Tensor Cores. To properly utilize them, you should")
+        log.info("Using bfloat16 Automatic Mixed Precision (AMP)")
         log.info("something else")
     assert caplog.messages == ["something else"]
     assert torch.get_float32_matmul_precision() == "highest"

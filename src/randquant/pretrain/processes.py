@@ -44,7 +44,7 @@ def launch(device_name: Device, precision_name: Precision, *, own_module: bool =
     Raises:
         UserError: there is no such device, or it does not have that precision.
     """
-    logging.getLogger("lightning_fabric.utilities.rank_zero").addFilter(_is_no_advice)
+    logging.getLogger("lightning_fabric.utilities.rank_zero").addFilter(_is_worth_telling)
     precision = _PRECISION[precision_name]
     try:
         device = find_device(device_name, precision_name)
@@ -67,9 +67,12 @@ def launch(device_name: Device, precision_name: Precision, *, own_module: bool =
     return fabric
 
 
-def _is_no_advice(record: logging.LogRecord) -> bool:
-    """Whether a message of Fabric's is not its advice to round float32 products: 32 means 32 here, bf16 is faster."""
-    return "Tensor Cores" not in record.getMessage()
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """Whether a message of Fabric's is neither the precision that was asked for, once a training, nor its advice.
+
+    The advice is to round float32 products: 32 means 32 here, bf16 is faster.
+    """
+    return not any(words in record.getMessage() for words in ("Automatic Mixed Precision", "Tensor Cores"))
 
 
 @contextlib.contextmanager
