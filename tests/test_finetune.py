@@ -18,11 +18,11 @@ from torch import nn
 
 from randquant import cli
 from randquant.data import Batch, Dataset, open_data
-from randquant.encoder import Encoder, ForeignEncoder, make_encoder
+from randquant.encoder import Encoder, ForeignEncoder, VisionBackbone, make_encoder
 from randquant.errors import UserError
 from randquant.finetune import compare, finetune, loop
 from randquant.finetune.labels import labelled
-from randquant.finetune.layers import layer_groups
+from randquant.finetune.layers import layer_groups, layers
 from randquant.finetune.loop import Classifier, fit, judge
 from randquant.finetune.outcome import METRIC
 from randquant.finetune.words import sentence
@@ -34,8 +34,8 @@ from randquant.report import write
 from randquant.report.looks import looks as looks_of
 from randquant.report.results import read
 from randquant.run import Run
-from randquant.settings import FinetuneSettings, PretrainSettings
-from randquant.spec import Spec, Target
+from randquant.settings import EncoderSettings, FinetuneSettings, PretrainSettings
+from randquant.spec import Grid, Spec, Target
 from samples import SMALL
 
 DIGITS = open_data("digits")
@@ -109,6 +109,60 @@ def test_layers_of_a_module_of_ones_own_are_its_children_in_order() -> None:
     peaks = {id(one): group["peak"] for group in groups for one in group["params"]}
     expected = {head.weight: 1, head.bias: 1, module[3].weight: 0.5, module[3].bias: 0.5, module[1].weight: 0.25}
     assert peaks == {id(one): rate for one, rate in expected.items()}
+
+
+def by_layer(encoder: Encoder) -> list[set[str]]:
+    """The names of a module's parameters, a layer each; the head's own are "head"."""
+    head = nn.Linear(encoder.width, 10)
+    module = encoder.module
+    assert isinstance(module, nn.Module)
+    names = {one: name for name, one in module.named_parameters()} | dict.fromkeys(head.parameters(), "head")
+    found = layers(encoder, head)
+    assert sum(map(len, found)) == len(names)
+    return [{names[one] for one in layer} for layer in found]
+
+
+@pytest.mark.parametrize(
+    ("name", "prefixes"),
+    [
+        ("timm/vit_tiny_patch16_224", [*(f"blocks.{place}." for place in range(12))]),
+        ("torchvision/vit_b_16", [*(f"encoder.layers.encoder_layer_{place}." for place in range(12))]),
+        ("torchvision/resnet18", [f"layer{stage}.{place}." for stage in (1, 2, 3, 4) for place in (0, 1)]),
+        ("timm/convnext_atto", ["stages.0.blocks.0.", "stages.0.blocks.1.",
+            *(f"stages.{stage}.{rest}" for stage, blocks in ((1, 2), (2, 6), (3, 2))
+              for rest in ("downsample.", *(f"blocks.{place}." for place in range(blocks))))]),
+    ],
+)  # fmt: skip
+def test_each_block_of_a_vision_model_is_a_layer(name: str, prefixes: list[str]) -> None:
+    with torch.device("meta"):
+        encoder = VisionBackbone(Spec((Grid(3, (224, 224), (224, 224)),)), EncoderSettings(backbone=name))
+    whole = {one for one, _ in encoder.module.named_parameters()}
+    first, *blocks, last = by_layer(encoder)
+    assert blocks == [{one for one in whole if one.startswith(prefix)} for prefix in prefixes]
+    assert last >= {"head"}
+    norms = {one for one in last if one != "head"}
+    assert all("norm" in one or "ln" in one for one in norms)
+    assert first == whole - norms - set().union(*blocks)
+    assert bool(norms) == ("resnet" not in name)
+
+
+def wrapped(module: nn.Module) -> Encoder:
+    return ForeignEncoder(module, DIGITS.spec, width=4)
+
+
+def test_lists_inside_of_a_module_of_ones_own_are_opened() -> None:
+    """Also where a module is wrapped around them; a matrix and what follows it is one layer, and so is a block."""
+    step = nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.ReLU())
+    block = nn.ModuleDict({"one": nn.Linear(4, 4), "two": nn.Linear(4, 4)})
+    rows = nn.Sequential(nn.LayerNorm(4), nn.Linear(4, 4), nn.Sequential(step, nn.Sequential(block)), nn.LayerNorm(4))
+    expected = [("0.", "1."), ("2.0.",), ("2.1.",), ("3.", "head")]
+    for module, front in ((rows, ""), (nn.Sequential(rows), "0.")):
+        found = by_layer(wrapped(module))
+        assert len(found) == len(expected)
+        for layer, prefixes in zip(found, expected, strict=True):
+            assert all(name.removeprefix(front).startswith(prefixes) for name in layer)
+    assert len(by_layer(wrapped(nn.Sequential(nn.Linear(4, 4))))) == 2
+    assert by_layer(wrapped(nn.Sequential(nn.LayerNorm(4)))) == [{"0.weight", "0.bias", "head"}]
 
 
 def test_the_loop_is_plain_arithmetic() -> None:
