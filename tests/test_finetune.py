@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.torch
 import torch
 from torch import nn
 
@@ -33,7 +32,7 @@ from randquant.probe.score import PENALTIES, draw_few, standardise
 from randquant.report import write
 from randquant.report.looks import looks as looks_of
 from randquant.report.results import read
-from randquant.run import Run
+from randquant.run import Run, open_for
 from randquant.settings import EncoderSettings, FinetuneSettings, PretrainSettings
 from randquant.spec import Grid, Spec, Target
 from samples import SMALL
@@ -331,11 +330,51 @@ def test_pretrained_and_fine_tuned_end_to_end(run: Run, tmp_path: Path, capfd: p
     assert [line["step"] for line in tuned.metrics()] == [4, 8]
     assert tuned.config["settings"]["method"] == "rq+finetune"
     classifier = Classifier(tuned.encoder(), 10, 0)
-    classifier.head.load_state_dict(safetensors.torch.load_file(out / "head.safetensors"))
+    classifier.head = tuned.head()
     accuracy, _ = judge(classifier, DIGITS.held("test"))
     assert accuracy == next(
         line["value"] for line in results.scores if (line["method"], line["labels"]) == ("rq", "all")
     )
+
+
+def test_a_fine_tuning_on_a_path_is_a_run_that_other_commands_take(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It knows how the path is read, its label too, and names new samples by its head."""
+    rng = np.random.default_rng(0)
+    for name, count in (("a", 40), ("b", 60), ("c", 5)):
+        words = np.array(["low", "mid", "top"])[np.arange(count) % 3]
+        values = rng.normal(size=(count, 2, 16)) + np.arange(count)[:, None, None] % 3
+        np.savez(tmp_path / f"{name}.npz", x=values, **({"kind": words} if name == "b" else {}))
+    tiny = "--steps 2 --width 16 --depth 1 --heads 2 --head-width 8 --mlp-width 16 --quiet --device cpu"
+    rest = "--steps 2 --draws 1 --device cpu --quiet"
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        for words in (
+            f"pretrain {tmp_path}/a.npz --out {tmp_path}/own1 {tiny}",
+            f"finetune {tmp_path}/own1 {tmp_path}/b.npz --label kind --out {tmp_path}/own2 {rest}",
+            f"probe {tmp_path}/own2 {tmp_path}/b.npz --draws 1 --device cpu --quiet",
+            f"embed {tmp_path}/own2 {tmp_path}/c.npz -o {tmp_path}/c.npy --device cpu",
+            f"view {tmp_path}/own2",
+            f"finetune {tmp_path}/own2 {tmp_path}/b.npz --augment rq {rest}",
+        ):
+            assert cli.main(words.split()) == 0, capfd.readouterr().err
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    run = Run.open(tmp_path / "own2")
+    found = run.head()(torch.from_numpy(np.load(tmp_path / "c.npy")))
+    assert found.shape == (5, 3)
+    assert run.config["classes"] == ["low", "mid", "top"]
+    samples = open_for(run, str(tmp_path / "c.npz"), labelled=False).held("train")
+    with torch.inference_mode():
+        assert torch.allclose(run.head()(run.encoder()(samples.inputs)), found, atol=1e-5)
+    text = (tmp_path / "own2" / "README.md").read_text()
+    assert f"trained without labels, then fine-tuned with those of `{tmp_path}/b.npz`" in text
+    assert "2 of 2 steps of 8 samples, seed 0.\n\nFine-tuned, all of it" in text
+    assert f'Run.open("{tmp_path}/own2").head()(features)' in text
+    assert Run.open(tmp_path / "own1").taught() is None
+    with pytest.raises(UserError, match=r"^run: .* holds no head\.safetensors; give a folder that randquant finetune"):
+        Run.open(tmp_path / "own1").head()
 
 
 def test_quiet_says_nothing_in_mixed_precision_either(

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from randquant.data import Dataset, open_data
+from randquant.data.own.samples import digests
 from randquant.errors import UserError
 from randquant.finetune import finetune
 from randquant.pretrain import pretrain
 from randquant.probe import probe
-from randquant.probe.unseen import SEEN, split_path
+from randquant.probe.unseen import SEEN, TAUGHT, split_path
 from randquant.probe.verdict import verdict
 from randquant.run import Run
 from randquant.settings import EncoderSettings, FinetuneSettings, ProbeSettings, ReadingSettings
@@ -95,6 +96,42 @@ def test_a_probe_has_all_its_rows(folder: Path, capfd: pytest.CaptureFixture[str
         run=folder / "held", data=str(folder / "x.npy"), reading=NAMED, steps=2, draws=1, device="cpu", quiet=True
     )
     assert {line["samples"] for line in finetune(tuned)} == {20}
+
+
+def test_labels_that_a_fine_tuning_has_learnt_are_never_tested(folder: Path, tmp_path: Path) -> None:
+    """Its own test part leads a later probe: as unseen where the pretraining had held it out, or else as seen."""
+    for name, told in (("held", ""), ("all", f" ({SEEN})")):
+        (before, *_), _ = split_path(Run.open(folder / name), str(folder / "x.npy"), NAMED, 0)
+        out = tmp_path / name
+        asked = {"data": str(folder / "x.npy"), "reading": NAMED, "steps": 1, "draws": 1, "device": "cpu"}
+        finetune(FinetuneSettings(run=folder / name, out=out, quiet=True, **asked))
+        tuned = Run.open(out)
+        (after,), note = split_path(tuned, str(folder / "x.npy"), ReadingSettings(), 0)  # its label and group are known
+        assert ids(after, "test") == ids(before, "test")
+        assert ids(after, "train") == ids(before, "train")
+        assert after.name == str(folder / "x.npy") + told
+        assert ("the encoder has not seen" in note) == (name == "held")
+        digested = digests(after.parts["train"])
+        learnt, seen, first = tuned.taught(), tuned.seen(), Run.open(folder / name).seen()
+        assert learnt is not None
+        assert seen is not None
+        assert first is not None
+        assert set(learnt) == set(digested)
+        assert set(seen) == set(digested) | set(first)
+        # Another fine-tuning adds to them.
+        np.savez(
+            tmp_path / "more.npz", x=np.load(folder / "x.npy") + 1, label=np.arange(COUNT) % 2, who=np.arange(COUNT)
+        )
+        more = {**asked, "data": str(tmp_path / "more.npz"), "reading": ReadingSettings(label="label", group="who")}
+        finetune(FinetuneSettings(run=out, out=tmp_path / f"{name}-more", quiet=True, **more))
+        known = Run.open(tmp_path / f"{name}-more").taught()
+        assert known is not None
+        assert set(known) > set(learnt)
+    tuned.save_taught(seen)  # that of the run that has seen all
+    splits, note = split_path(tuned, str(folder / "x.npy"), NAMED, 0)
+    assert note.endswith(TAUGHT)
+    assert len(splits) == 5
+    assert all(TAUGHT in one.name for one in splits)
 
 
 def test_what_cannot_be_probed_is_one_line(folder: Path) -> None:

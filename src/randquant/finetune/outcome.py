@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
+import numpy as np
 
 from randquant.data import Dataset
+from randquant.data.own.samples import digests
 from randquant.errors import UserError
 from randquant.finetune.loop import Classifier
 from randquant.probe import Score, result_lines
@@ -75,12 +76,29 @@ class Outcome:
         }
         tuned = Run.create(out, config)
         tuned.save_encoder(self.classifier.encoder)
-        head = {name: value.detach().cpu() for name, value in self.classifier.head.state_dict().items()}
-        files.replace(out / "head.safetensors", lambda file: file.write(safetensors.torch.save(head)))
+        tuned.save_head(self.classifier.head)
+        self._remember(tuned)
         for line in self.looks:
             tuned.log(line)
+        tuned.save_card()
         text = "".join(json.dumps(line) + "\n" for line in self.result_lines())
         files.replace(out / "results.jsonl", lambda file: file.write(text.encode()))
+
+    def _remember(self, tuned: Run) -> None:
+        """Write down how data of one's own are read, and which samples were seen, without their labels and with.
+
+        The validation part is one of those: it has chosen when to stop. The test part is none.
+        """
+        facts, seen = self.run.data, self.run.seen()
+        if facts is not None:
+            if (own := self.dataset.own) is not None:
+                facts["labelled"] = {name: own.to_dict()[name] for name in ("path", "reading")}
+            tuned.save_data(facts)
+        now = digests(self.dataset.parts["train"])
+        before = self.run.taught()
+        tuned.save_taught(now if before is None else np.concatenate([before, now]))
+        if seen is not None:
+            tuned.save_seen(np.concatenate([seen, now]))
 
 
 def prepare(out: Path) -> None:

@@ -1,8 +1,9 @@
 """A run and a labelled path in, how its samples are split for a probe out: those that the encoder has not seen lead.
 
 Which samples were trained on is known from the digests that the run keeps, whatever file they stand in now. Where some
-were held out of a file, they are the test part, and the rest teaches. Where none were trained on, or all, each fifth is
-tested by heads that the others have taught. Samples of one group never stand on both sides.
+were held out of a file, they are the test part, and the rest teaches. Where all were, but a fine-tuning has not learnt
+the labels of some, these are. Where none were trained on, or all, each fifth is tested by heads that the others have
+taught. Samples of one group never stand on both sides.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from randquant.run import Run, open_for
 from randquant.settings import ReadingSettings
 
 SEEN = "inputs seen in pretraining"
+TAUGHT = "labels seen in fine-tuning"
 FOLDS = 5
 FEWEST = 10  # samples of a test part
 
@@ -64,24 +66,25 @@ def split_path(run: Run | None, path: str, reading: ReadingSettings, seed: int) 
     count = len(samples.ids)
     if count < 2 * FEWEST:
         raise UserError(f"label: {path} has {count} labelled samples, needs {2 * FEWEST} to be probed")
-    if photographs:  # which of them were trained on is not kept
-        seen = np.full(count, _same(run, path))
-    else:
-        seen = np.zeros(count, bool) if run is None else _seen(run, samples, path)
+    seen, learnt = _known(run, samples, path, photographs=photographs)
     groups = None if samples.groups is None else samples.groups.numpy()
-    unseen = np.flatnonzero(~seen)
     whole = "" if groups is None else ", no group on both sides"
-    if FEWEST <= len(unseen) < count - FEWEST:
-        taught = np.flatnonzero(seen if groups is None else seen & ~np.isin(groups, groups[unseen]))
-        note = (
-            f"{path}: tested on the {len(unseen):,} samples that the encoder has not seen; heads learn from "
-            f"{len(taught):,} others{whole}"
-        )
-        return Splits((_cut(dataset, taught, unseen),), note)
-    known = bool(seen.any())
-    name = f"{path} ({SEEN})" if known else path
+    for known, name, which in (
+        (seen, path, "the encoder has not seen"),
+        (learnt, f"{path} ({SEEN})", "no fine-tuning has learnt the labels of"),
+    ):
+        tested = np.flatnonzero(~known)
+        if FEWEST <= len(tested) < count - FEWEST:
+            taught = np.flatnonzero(known if groups is None else known & ~np.isin(groups, groups[tested]))
+            note = (
+                f"{path}: tested on the {len(tested):,} samples that {which}; heads learn from "
+                f"{len(taught):,} others{whole}"
+            )
+            return Splits((_cut(replace(dataset, name=name), taught, tested),), note)
+    told = TAUGHT if learnt.any() else SEEN if seen.any() else ""
+    name = f"{path} ({told})" if told else path
     cuts = tuple(_cut(replace(dataset, name=name), *one) for one in _folds(dataset, groups, seed))
-    have = SEEN if known else "the encoder has seen none of them" if run else "no encoder has been trained on them"
+    have = told or ("the encoder has seen none of them" if run else "no encoder has been trained on them")
     return Splits(
         cuts,
         f"{path}: {count:,} samples, each tested by heads that {len(cuts) - 1} of {len(cuts)} parts have "
@@ -89,19 +92,25 @@ def split_path(run: Run | None, path: str, reading: ReadingSettings, seed: int) 
     )
 
 
-def _seen(run: Run, samples: Samples, path: str) -> NDArray[np.bool_]:
-    """Which samples were trained on; all, where the run does not know."""
-    known = run.seen()
-    if known is None:
+def _known(
+    run: Run | None, samples: Samples, path: str, *, photographs: bool
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which samples were trained on, and of which a fine-tuning has learnt the labels.
+
+    Of photographs a pretraining keeps no digests: all of its own path were trained on.
+    """
+    none = np.zeros(len(samples.ids), bool)
+    if run is None:
+        return none, none
+    seen, learnt = run.seen(), run.taught()
+    if seen is None and not photographs:
         raise UserError(
             f"run: {run.path} has not been trained to its end, so what it has seen is not known; use --resume"
         )
-    return np.isin(digests(samples), known)
-
-
-def _same(run: Run | None, path: str) -> bool:
-    """Whether a run was trained on this very path."""
-    return run is not None and Path(run.config["settings"]["data"]).resolve() == Path(path).resolve()
+    found = digests(samples) if seen is not None or learnt is not None else none
+    taught = none if learnt is None else np.isin(found, learnt)
+    same = photographs and Path(run.config["settings"]["data"]).resolve() == Path(path).resolve()
+    return (none | same | taught if seen is None else np.isin(found, seen)), taught
 
 
 def _folds(dataset: Dataset, groups: NDArray[Any] | None, seed: int) -> Iterator[tuple[Places, Places]]:

@@ -8,6 +8,7 @@
 | results.jsonl | what probes have read from the encoder, a line a score |
 | encoder.safetensors, encoder.json | the encoder's weights, and what rebuilds it |
 | data.json, seen.npy | of own data: how they are read, what is held out; digests of the samples that were trained on |
+| head.safetensors, taught.npy | of a fine-tuning: its head; digests of the samples whose labels it has learnt |
 | state-000000500.pt, … | all that a training needs to go on from that step: tensors and plain values |
 
 Every file but metrics.jsonl and results.jsonl is written beside its target, flushed to disk, then renamed over it: a

@@ -19,6 +19,7 @@ _NUMBERS = {  # of metrics.jsonl: how a reader knows it
     "accuracy": "pairs told apart",
     "feature_spread": "feature spread (0: all samples look alike)",
     "effective_rank": "directions that the features fill (effective rank)",
+    "validation_accuracy": "validation part named right by its head at the last look; the best look's weights are kept",
 }
 _LOOKS = {  # of a line of metrics.jsonl that names a labelled set
     "knn_accuracy": "nearest neighbours on a cut of its training part",
@@ -45,16 +46,18 @@ def card(run: Run, loading: str = "", inputs: Sequence[str] = (), step: int | No
     """
     config = run.config
     settings, spec = config["settings"], Spec.from_dict(config["spec"])
-    done = {**settings, **config.get("finetune", {})}  # the last training
-    planned = f" of {int(done['steps']):,}" if "steps" in done else ""
-    labels = "with" if "finetune" in config or settings.get("method") == "supervised" else "without"
+    tuned = config.get("finetune")
+    labels = "with labels" if settings.get("method") == "supervised" else "without labels"
+    what = f"{labels}, then fine-tuned with those of `{tuned['data']}`" if tuned else labels
     metrics = run.metrics()
     if step is None:
         step = max(find(run.path), default=int(last_values(metrics).get("step", 0)))
+    planned = f" of {int(settings['steps']):,}" if "steps" in settings else ""
+    done = int(settings.get("steps", 0)) if tuned else step  # the metrics are of the fine-tuning
     lines = [
         f"# {settings.get('method', 'an encoder')} on {done.get('data', 'data')}",
         "",
-        f"An encoder trained {labels} labels. It turns a sample into a vector; nothing here says yet what that is good "
+        f"An encoder trained {what}. It turns a sample into a vector; nothing here says yet what that is good "
         "for: probe it on data of yours, beside a random encoder and the raw values.",
         "",
         "## What goes in",
@@ -64,18 +67,26 @@ def card(run: Run, loading: str = "", inputs: Sequence[str] = (), step: int | No
         "",
         "## How it was trained",
         "",
-        f"Method `{settings.get('method')}` on `{done.get('data')}`, {step:,}{planned} steps of "
-        f"{done.get('batch')} samples, seed {done.get('seed')}.",
+        f"Method `{settings.get('method')}` on `{settings.get('data')}`, {done:,}{planned} steps of "
+        f"{settings.get('batch')} samples, seed {settings.get('seed')}.",
         "",
     ]
+    if tuned:
+        lines += [
+            f"Fine-tuned, all of it and a linear head, on `{tuned['data']}`: {step:,} of {tuned['steps']:,} steps of at "
+            f"most {tuned['batch']} samples, seed {tuned['seed']}.",
+            "",
+        ]
     if rows := _numbers(metrics):
         lines += ["| | at step | |", "|---|---|---|"]
         lines += [f"| {words} | {at:,} | {value:.4g} |" for words, at, value in rows]
         lines += ["", "These watch the training. None is a score on a test part.", ""]
     versions = ", ".join(f"{name} {number}" for name, number in config["versions"].items())
-    loading = loading or own_lines(run) or _loading(run, spec)
+    headed = "    logits = run.head()(features)  # [B, classes]\n" if tuned else ""
+    loading = loading or (own_lines(run) or _loading(run, spec)) + headed
     lines += ["## How to load it", "", "```python", loading.strip(), "```", "", "## Versions", "", versions + "."]
-    lines += ["", "## Settings", "", "```json", json.dumps(settings, indent=2), "```", ""]
+    shown = {**settings, "finetune": tuned} if tuned else settings
+    lines += ["", "## Settings", "", "```json", json.dumps(shown, indent=2), "```", ""]
     return "\n".join(lines)
 
 
@@ -117,7 +128,8 @@ def _loading(run: Run, spec: Spec) -> str:
     return (
         "import torch\n"
         "from randquant.run import Run\n"
-        f'encoder = Run.open("{run.path}").encoder{made}\n'
+        f'run = Run.open("{run.path}")\n'
+        f"encoder = run.encoder{made}\n"
         "with torch.inference_mode():\n"
         f"    features = encoder(inputs)  # a list of tensors {shapes}; gives [B, D]\n"
     )

@@ -24,7 +24,7 @@ from randquant.run.files import read, replace, replace_json, writing
 
 OURS = (  # what a run writes into its directory, beside config.json
     *("README.md", "metrics.jsonl", "data.json", "seen.npy", "encoder.json", "encoder.safetensors", "state-*.pt"),
-    *("tensorboard", "wandb"),
+    *("taught.npy", "head.safetensors", "tensorboard", "wandb"),
 )
 
 
@@ -122,7 +122,18 @@ class Run:
 
     def seen(self) -> NDArray[np.uint64] | None:
         """The numbers in seen.npy, ascending; None where training has not come to its end."""
-        path = self.path / "seen.npy"
+        return self._digests("seen.npy")
+
+    def save_taught(self, digests: NDArray[np.uint64]) -> None:
+        """Write taught.npy: a number for each sample whose label a fine-tuning has learnt."""
+        replace(self.path / "taught.npy", lambda file: np.save(file, np.unique(digests)))
+
+    def taught(self) -> NDArray[np.uint64] | None:
+        """The numbers in taught.npy, ascending; None where there was no fine-tuning."""
+        return self._digests("taught.npy")
+
+    def _digests(self, name: str) -> NDArray[np.uint64] | None:
+        path = self.path / name
         return read(path, np.load) if path.exists() else None
 
     def log(self, line: dict[str, Any]) -> None:
@@ -167,6 +178,24 @@ class Run:
             UserError: the directory cannot be written, or the module's state holds more than tensors.
         """
         weights.save(self.path, encoder)
+
+    def save_head(self, head: nn.Linear) -> None:
+        """Write head.safetensors: `weight` [classes, D] and `bias` [classes] of a fine-tuned encoder's head.
+
+        Raises:
+            UserError: the directory cannot be written.
+        """
+        weights.save_head(self.path, head)
+
+    def head(self) -> nn.Linear:
+        """What a fine-tuning put behind the encoder, on the CPU: features [B, D] to logits [B, classes].
+
+        The words for the classes, where there are any, are `config["classes"]`, in the order of the logits.
+
+        Raises:
+            UserError: the run is no fine-tuned one, or the file is damaged.
+        """
+        return weights.load_head(self.path)
 
     def save_card(self, step: int) -> None:
         """Write README.md, the model card of what is there now: the encoder after that step.

@@ -22,7 +22,7 @@ def open_for(run: Run, name: str, reading: ReadingSettings | None = None, *, lab
         run: the run.
         name: of the catalogue, or a path.
         reading: how a path is read where that is not as the run's own was; labels and groups that are not named are
-            those of the run's own.
+            those of the path that it was fine-tuned on, or else of the run's own.
         labelled: whether samples have their labels, so that those without one are left out; otherwise no column of
             labels or groups has to be there.
 
@@ -39,6 +39,7 @@ def open_for(run: Run, name: str, reading: ReadingSettings | None = None, *, lab
         raise UserError(
             f"data: {run.path} was trained on a data set of the catalogue, so it cannot tell how to read {name}"
         )
+    facts = {**facts, **facts.get("labelled", {})}
     return _read(run, facts, name, reading, ("label", "group") if labelled else (), labelled=labelled)
 
 

@@ -17,6 +17,8 @@ from randquant.run.fit import misfit
 from randquant.settings import EncoderSettings
 from randquant.spec import Spec
 
+_HEAD = "head.safetensors"
+
 
 def save(folder: Path, encoder: Encoder, name: str = "encoder") -> None:
     """Write both files, under one name; of a vision model and a user's own module, the weights have that model's names.
@@ -88,6 +90,35 @@ def module_name(folder: Path) -> str | None:
     if not path.exists():
         return None
     return read(path, lambda path: dict(json.loads(path.read_text())).get("module"))
+
+
+def save_head(folder: Path, head: nn.Linear) -> None:
+    """Write `weight` and `bias` of a linear head to head.safetensors.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    values = {name: value.detach().cpu() for name, value in head.state_dict().items()}
+    replace(folder / _HEAD, lambda file: file.write(safetensors.torch.save(values)))
+
+
+def load_head(folder: Path) -> nn.Linear:
+    """The linear head that is there, on the CPU and in eval mode.
+
+    Raises:
+        UserError: there is none, or the file is damaged.
+    """
+    if not (folder / _HEAD).exists():
+        raise UserError(f"run: {folder} holds no {_HEAD}; give a folder that randquant finetune --out has made")
+
+    def parse(path: Path) -> nn.Linear:
+        values = safetensors.torch.load(path.read_bytes())
+        classes, width = values["weight"].shape
+        head = nn.Linear(width, classes, device="meta")
+        head.load_state_dict(values, assign=True)
+        return head.eval()
+
+    return read(folder / _HEAD, parse)
 
 
 class _Foreign(NamedTuple):
