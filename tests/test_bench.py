@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from randquant import __version__
-from randquant.bench import grid, lines, maps, quickstart
+from randquant.bench import grid, maps, quickstart
 from randquant.bench.grid import Plan, Task, run_grid
 from randquant.bench.maps import write_maps
 from randquant.bench.quickstart import METHODS, plans
@@ -31,7 +31,7 @@ from randquant.report import terminal
 from randquant.report.flat import flat
 from randquant.report.results import read
 from randquant.report.table import tables
-from randquant.run import Run
+from randquant.run import Run, lines
 from randquant.settings import MethodSettings, PretrainSettings, QuickstartSettings
 from randquant.spec import Grid, Spec, Target, Tokens
 

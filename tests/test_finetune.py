@@ -533,6 +533,109 @@ def test_a_folder_in_use_is_found_before_any_training(run: Run, monkeypatch: pyt
         finetune(settings(run, out=Path("/dev/null/out")), TINY)
 
 
+def without_seconds(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
+
+
+def test_an_interrupted_fine_tuning_goes_on_to_the_same_results(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """After a draw that is finished, one that is half written, and one that is half saved."""
+    whole = finetune(settings(run, out=tmp_path / "whole"), TINY)
+    assert [(one["method"], one["labels"], one["draw"]) for one in whole[:4]] == [
+        *(("raw", "1", 0), ("scratch", "1", 0), ("rq", "1", 0)), ("raw", "1", 1),
+    ]  # fmt: skip
+    given = settings(run, out=tmp_path / "parts")
+    trained: list[Classifier] = []
+
+    def counted(last: int) -> Any:
+        def trainings(*asked: Any) -> list[dict[str, Any]]:
+            if len(trained) == last:
+                raise KeyboardInterrupt
+            trained.append(asked[0])
+            return fit(*asked)
+
+        return trainings
+
+    monkeypatch.setattr(compare, "fit", counted(3))
+    with pytest.raises(KeyboardInterrupt):
+        finetune(replace(given, quiet=False), TINY)
+    assert "give the same command to go on" in capfd.readouterr().err
+    parts = Run.open(tmp_path / "parts")
+    assert without_seconds(parts.results()) == without_seconds(whole[:3])
+    with pytest.raises(UserError, match="a fine-tuning by the same command"):
+        parts.encoder()
+
+    lines = (parts.path / "results.jsonl").read_text()
+    (parts.path / "results.jsonl").write_text(
+        lines + lines.splitlines()[0].replace('"draw": 0', '"draw": 1') + '\n{"su'
+    )
+    monkeypatch.setattr(compare, "fit", counted(17))
+    monkeypatch.setattr(Run, "save_card", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        finetune(given, TINY)
+    monkeypatch.undo()
+    assert len(trained) == 3 + 12 == len({id(one) for one in trained})
+
+    monkeypatch.setattr(compare, "fit", counted(17))
+    assert without_seconds(finetune(given, TINY)) == without_seconds(whole)
+    assert len(trained) == 17
+    for file in ("encoder.safetensors", "head.safetensors", "metrics.jsonl", "taught.npy"):
+        assert (parts.path / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+    results = read(parts.path / "results.jsonl")
+    assert (len(results.scores), results.damaged) == (21, 1)
+    before = (parts.path / "results.jsonl").read_bytes()
+    assert finetune(replace(given, quiet=False), TINY)[-1] == parts.results()[-1]  # nothing is trained once more
+    assert "all labels: finished before, skipped" in capfd.readouterr().err
+    assert (parts.path / "results.jsonl").read_bytes() == before
+    assert [line["seconds"] for line in whole if line["method"] == "rq"] == sorted(
+        line["seconds"] for line in whole if line["method"] == "rq"
+    )
+
+
+def test_another_fine_tuning_does_not_go_on_in_its_folder(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = settings(run, out=tmp_path / "out", draws=1, steps=1)
+    finetune(given, TINY)
+    monkeypatch.setattr(compare, "fit", lambda *_: pytest.fail("a training began"))
+    train_part = TINY.held("train")
+    assert train_part.target is not None
+    changed = train_part._replace(target=train_part.target.roll(1))
+    only = f"{tmp_path}/out can only be gone on with unchanged, so name another folder"
+    for asked, dataset, told in (
+        (
+            replace(given, steps=2, seed=5),
+            TINY,
+            "steps: got 2, but it was started with 1; seed: got 5, but it was started",
+        ),
+        (
+            given,
+            replace(TINY, parts={**TINY.parts, "train": changed}),
+            "data: got samples with other labels than those",
+        ),
+        (
+            given,
+            replace(TINY, parts={**TINY.parts, "test": few("test", 4)}),
+            "data: got 40 samples, but it was started",
+        ),
+    ):
+        with pytest.raises(UserError, match=f"^{told}") as caught:
+            finetune(asked, dataset)
+        assert str(caught.value).endswith(only)
+    kept = (run.path / "encoder.safetensors").read_bytes()
+    try:
+        run.save_encoder(make_encoder(DIGITS.spec, SMALL, 7))
+        with pytest.raises(UserError, match=r"^run: .* holds another encoder than the one it was started with; "):
+            finetune(given, TINY)
+    finally:
+        (run.path / "encoder.safetensors").write_bytes(kept)
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "results.jsonl").write_text("")
+    with pytest.raises(UserError, match=r"holds a results\.jsonl already"):
+        finetune(replace(given, out=tmp_path / "results"), TINY)
+
+
 def test_several_processes_are_refused(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
     with pytest.raises(UserError, match="start it without torchrun"):

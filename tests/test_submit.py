@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from randquant.bench import submit
-from randquant.bench.lines import append
 from randquant.bench.submit import Shard, still_running
 from randquant.bench.suite import bench, measure
 from randquant.errors import UserError
+from randquant.run.lines import append
 from randquant.settings import BenchSettings
 
 HOLDER = """

@@ -18,7 +18,7 @@ from rich.console import Console
 from torch import nn
 
 from randquant import __version__
-from randquant.bench.lines import append, broken
+from randquant.bench.failure import broken
 from randquant.bench.spread import spread
 from randquant.data import Dataset
 from randquant.device import find_device, resolved
@@ -30,6 +30,7 @@ from randquant.probe.score import FEW, NEIGHBOURS, PENALTIES, REVISION
 from randquant.probe.task import config_hash
 from randquant.report.results import INAPPLICABLE, Cell, Line, is_inapplicable, newest_runs
 from randquant.run import Run
+from randquant.run.lines import append
 from randquant.settings import PretrainSettings, Protocol, SuperviseSettings
 from randquant.supervise import supervised_score
 

@@ -16,7 +16,7 @@ from randquant import __version__
 from randquant.bench.configurations import Configuration, configurations, worded
 from randquant.bench.development import development
 from randquant.bench.explored import SUITE, best, read_trials
-from randquant.bench.lines import append, broken
+from randquant.bench.failure import broken
 from randquant.bench.spread import spread
 from randquant.bench.suite import chosen_pairs, shared_out
 from randquant.data import DATASETS, Dataset, open_data
@@ -25,6 +25,7 @@ from randquant.methods import NotApplicableError, words_of
 from randquant.pretrain import train
 from randquant.probe import quick_scores
 from randquant.probe.task import config_hash
+from randquant.run.lines import append
 from randquant.settings import ChooseSettings, PretrainSettings
 from randquant.terminal import remark, write_table
 

@@ -5,6 +5,8 @@ early stopping and settings, but for the decay of the rate from layer to layer: 
 and would only hinder random weights. With fewer than 5 labels a class there is no validation part; then both train for
 all steps, and the plain row takes the middle of the seven penalties. Nothing is chosen on the test part; it is looked
 at once a training, at its end.
+
+Every draw is written down when it is finished; the same call goes on after an interruption, to the same results.
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ from randquant.encoder import Encoder, ForeignEncoder, make_encoder
 from randquant.errors import UserError
 from randquant.finetune.labels import Labelled, labelled
 from randquant.finetune.loop import Classifier, fit, judge
-from randquant.finetune.outcome import METRIC, Outcome, prepare
+from randquant.finetune.outcome import Outcome
 from randquant.finetune.words import RAW, SCRATCH, sentence
 from randquant.methods import PARTNERS, Chain
 from randquant.pretrain.feed import check_finite
 from randquant.pretrain.processes import under_torchrun
-from randquant.probe import Score, labels_of, raw
+from randquant.probe import labels_of, raw
 from randquant.probe.cut import Labels
 from randquant.probe.features import groups_of
 from randquant.probe.logistic import Logistic, logistic
@@ -57,12 +59,25 @@ def finetune(
             generator; not for runs of randquant's own transformer.
 
     Returns:
-        the result lines, of the methods `raw`, `scratch` and the run's own; all with the head `finetune`, although
-        that of `raw` is a logistic regression, so that they stand in one column.
+        the result lines, draw by draw, of the methods `raw`, `scratch` and the run's own; all with the head `finetune`,
+        although that of `raw` is a logistic regression, so that they stand in one column. `seconds` are those that the
+        row has taken up to that draw.
 
     Raises:
         UserError: the run, the data or the folder does not do, or a loss stopped being a number.
     """
+    try:
+        return _compared(settings, dataset, make_module)
+    except KeyboardInterrupt:
+        if settings.out is not None and (settings.out / "results.jsonl").exists() and not settings.quiet:
+            remark(f"{settings.out} holds the draws that are finished; give the same command to go on")
+        raise
+
+
+def _compared(
+    settings: FinetuneSettings, dataset: Dataset | None, make_module: Callable[[], nn.Module] | None
+) -> list[dict[str, Any]]:
+    """The result lines, once the table is shown."""
     if under_torchrun():
         raise process.told_once(UserError("finetune: one process is enough; start it without torchrun"))
     find_device(settings.device, settings.precision)
@@ -73,21 +88,27 @@ def finetune(
     pretrained = _trained(run, make_module)
     check(dataset, pretrained.spec)
     chain = make_chain(settings.augment, dataset.spec, began)
-    if settings.out is not None:
-        prepare(settings.out)
+    outcome = Outcome(settings, run, dataset, (RAW, SCRATCH, method))
+    finished = outcome.finished()
 
     train, test = dataset.held("train"), dataset.held("test")
     labels, test_labels = labels_of(train), labels_of(test)
     scaled, scaled_test = standardise(raw(train), raw(test))
     assert dataset.spec.target is not None
     classes = dataset.spec.target.size
-    scores: dict[str, list[Score]] = {RAW: [], SCRATCH: [], method: []}
-    seconds = dict.fromkeys(scores, 0.0)
+    seconds = dict.fromkeys(outcome.rows, 0.0)
+    found: list[dict[str, Any]] = []
     console = Console(stderr=True, quiet=settings.quiet, highlight=False, soft_wrap=True)
     for some in labelled(labels, settings.seed, settings.draws, groups_of(train)):
+        where = "all labels" if some.name == "all" else f"labels a class: {some.name}, draw {some.draw + 1}"
+        if lines := finished.get((some.name, some.draw)):
+            found += lines
+            seconds = {line["method"]: line["seconds"] for line in lines}
+            console.print(f"{where}: finished before, skipped", markup=False)
+            continue
         words = 0 if some.name == "all" else int(some.name), some.draw
-        told = []
-        for row in scores:
+        values = {}
+        for row in outcome.rows:
             start = time.perf_counter()
             if row == RAW:
                 value = float(np.mean(_read(scaled, labels, some).predict(scaled_test) == test_labels))
@@ -99,18 +120,19 @@ def finetune(
                     encoder, given = _trained(run, make_module), settings
                 classifier = Classifier(encoder, classes, torch_seed(settings.seed, "head", *words), chain)
                 teaching, validation = (train.take(torch.from_numpy(rows)) for rows in (some.teaching, some.validation))
-                lines = fit(classifier, teaching, validation, given)
+                looks = fit(classifier, teaching, validation, given)
                 value, _ = judge(classifier, test)
             seconds[row] += time.perf_counter() - start
-            scores[row].append(Score(METRIC, some.name, some.draw, value))
-            told.append(f"{row} {100 * value:.1f}%")
-        where = "all labels" if some.name == "all" else f"labels a class: {some.name}, draw {some.draw + 1}"
-        console.print(f"{where}: {', '.join(told)}", markup=False)
+            values[row] = value
+        lines = outcome.lines(some, values, seconds)
+        if settings.out is not None:
+            if some.name == "all":
+                outcome.save(classifier, looks)
+            outcome.append(lines)
+        found += lines
+        told = ", ".join(f"{row} {100 * value:.1f}%" for row, value in values.items())
+        console.print(f"{where}: {told}", markup=False)
 
-    outcome = Outcome(settings, run, dataset, scores, seconds, classifier, lines)
-    if settings.out is not None:
-        outcome.save(settings.out)
-    found = outcome.result_lines()
     if not settings.quiet:
         show(found)
         (tell if is_drawn() else remark)(sentence(found, method))

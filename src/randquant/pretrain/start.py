@@ -55,23 +55,28 @@ def started_run(settings: PretrainSettings, dataset: Dataset, module: nn.Module 
     if module is not None:
         del now["encoder"]
     told = [
-        *_other_settings({**began["settings"], "device": resolved(began["settings"]["device"])}, now),
-        *_other_samples(began.get("samples", known), known),
+        *other_settings({**began["settings"], "device": resolved(began["settings"]["device"])}, now),
+        *other_samples(began.get("samples", known), known),
     ]
     if told:
         raise UserError(f"{'; '.join(told)}; {run.path} can only be resumed unchanged")
     yield
 
 
-def _other_settings(before: Mapping[str, Any], decisive: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence for each single setting that decides over the encoder and is another one now."""
+def other_settings(before: Mapping[str, Any], decisive: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each single setting that decides over what comes out and is another one now.
+
+    Args:
+        before: all settings, as JSON had them.
+        decisive: those that count, as JSON would have them.
+    """
     began, now = _single(before), _single(decisive)
     for name in now:
         if began.get(name) != now[name]:
             yield f"{name}: got {now[name]}, but it was started with {began.get(name)}"
 
 
-def _other_samples(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def other_samples(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     """One sentence, if these are other samples: on the first thing in which they differ, for the others follow."""
     differing = [name for name in now if before[name] != now[name]]
     if not differing:

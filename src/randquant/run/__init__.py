@@ -5,7 +5,7 @@
 | config.json | every setting, the spec, versions |
 | metrics.jsonl | one line a logged step |
 | README.md | the model card |
-| results.jsonl | what probes have read from the encoder, a line a score |
+| results.jsonl | what probes have read from the encoder, or a fine-tuning has found, a line a score |
 | encoder.safetensors, encoder.json | the encoder's weights, and what rebuilds it |
 | data.json, seen.npy | of own data: how they are read, what is held out; digests of the samples that were trained on |
 | head.safetensors, taught.npy | of a fine-tuning: its head; digests of the samples whose labels it has learnt |

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from randquant.run.lines import of_photographs, own_lines
+from randquant.run.snippet import of_photographs, own_lines
 from randquant.run.states import find
 from randquant.run.weights import module_name
 from randquant.spec import Input, Spec
@@ -73,8 +73,8 @@ def card(run: Run, loading: str = "", inputs: Sequence[str] = (), step: int | No
     ]
     if tuned:
         lines += [
-            f"Fine-tuned, all of it and a linear head, on `{tuned['data']}`: {step:,} of {tuned['steps']:,} steps of at "
-            f"most {tuned['batch']} samples, seed {tuned['seed']}.",
+            f"Fine-tuned, all of it and a linear head, on `{tuned['data']}`: {step:,} of {tuned['steps']:,} steps of "
+            f"at most {tuned['batch']} samples, seed {tuned['seed']}.",
             "",
         ]
     if rows := _numbers(metrics):

@@ -21,6 +21,7 @@ from randquant.errors import UserError
 from randquant.run import states, weights
 from randquant.run.card import card
 from randquant.run.files import read, replace, replace_json, writing
+from randquant.run.lines import append, whole
 
 OURS = (  # what a run writes into its directory, beside config.json
     *("README.md", "metrics.jsonl", "data.json", "seen.npy", "encoder.json", "encoder.safetensors", "state-*.pt"),
@@ -206,13 +207,16 @@ class Run:
         replace(self.path / "README.md", lambda file: file.write(card(self, step=step).encode()))
 
     def save_results(self, lines: Sequence[dict[str, Any]]) -> None:
-        """Append what a probe has read to results.jsonl, a line a score.
+        """Append what a probe or a fine-tuning has found to results.jsonl, a line a score, whole.
 
         Raises:
             UserError: the directory cannot be written.
         """
-        with writing(self.path), (self.path / "results.jsonl").open("a") as file:
-            file.write("".join(json.dumps(line) + "\n" for line in lines))
+        append(self.path / "results.jsonl", lines)
+
+    def results(self) -> list[dict[str, Any]]:
+        """The lines of results.jsonl, oldest first; a line that a sudden end cut short is not one of them."""
+        return whole(self.path / "results.jsonl")
 
     @overload
     def encoder(self) -> OwnEncoder: ...

@@ -64,7 +64,10 @@ def read(path: Path, parse: Callable[[Path], T]) -> T:
     try:
         return parse(path)
     except FileNotFoundError:
-        raise UserError(f"run: {path.parent} holds no {path.name}; finish the training with --resume") from None
+        raise UserError(
+            f"run: {path.parent} holds no {path.name}; finish the training with --resume, or a fine-tuning by the same "
+            "command"
+        ) from None
     except UNREADABLE as error:
         raise UserError(f"run: {path} cannot be read ({type(error).__name__}); it is damaged or not ours") from error
 

@@ -1,46 +1,53 @@
-"""A run on data of your own in, lines of Python out that give features of a raw path, as `randquant embed` does."""
+"""Result lines in, the end of a file out: appended whole, so that several may write to it and none is torn."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
-from randquant.data import is_path
-from randquant.data.photographs import are_photographs
-from randquant.run.weights import module_name
-
-if TYPE_CHECKING:
-    from randquant.run.directory import Run
-
-_SUFFIXES = {"array": ".npy", "table": ".csv", "texts": ".jsonl"}  # of samples that were in memory
-
-
-def own_lines(run: Run) -> str:
-    """The lines; "" for a data set of the catalogue."""
-    settings, facts = run.config["settings"], run.data
-    name = str(settings.get("data"))
-    if facts is not None:
-        name = facts["path"] or f"yours{_SUFFIXES[facts['form']['kind']]}"
-    elif not of_photographs(run):
-        return ""
-    return (
-        "import torch\n"
-        "from randquant.run import Run, open_for\n"
-        f"run = Run.open({str(run.path)!r})\n"
-        f"encoder = run.encoder({'module' if module_name(run.path) else ''})\n"
-        f"parts = open_for(run, {name!r}, labelled=False).parts.values()  # read and scaled as in the training\n"
-        "with torch.inference_mode():\n"
-        "    blocks = [(part, rows) for part in parts for rows in torch.arange(len(part.ids)).split(256)]\n"
-        "    features = torch.cat([encoder(part.take(rows).inputs) for part, rows in blocks])  # [N, D]\n"
-    )
+from randquant.errors import UserError
+from randquant.run.files import read
 
 
-def of_photographs(run: Run) -> bool:
-    """Whether it was trained on a folder of photographs, which is still there."""
-    settings = run.config["settings"]
-    name = str(settings.get("data"))
-    return (
-        bool(settings.get("encoder", {}).get("backbone"))
-        and run.data is None
-        and is_path(name)
-        and are_photographs(name)
-    )
+def append(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Append lines in a single write, flushed to disk; a line that an earlier end tore stays on its own.
+
+    Processes take turns by a lock on the file, which NFS has too, where appending alone would overwrite.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab+") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX)  # until the file is closed
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                text = text if file.read(1) == b"\n" else f"\n{text}"
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise UserError(f"out: cannot write {path} ({error.strerror}); name a folder you may write to") from error
+
+
+def whole(path: Path) -> list[dict[str, Any]]:
+    """The lines of a file that are whole, the oldest first; none where it is not there.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    if not path.exists():
+        return []
+    rows = read(path, lambda path: path.read_text(encoding="utf-8", errors="replace").splitlines())
+    found = []
+    for row in rows:
+        with contextlib.suppress(ValueError):  # torn by an earlier end
+            found.append(json.loads(row))
+    return [line for line in found if isinstance(line, dict)]

@@ -26,7 +26,8 @@ class FinetuneSettings:
     reading: ReadingSettings = field(default_factory=ReadingSettings)
     """How a path is read; what is not given is as the run had it."""
     out: Path | None = None
-    """A folder to make, for the results, and the encoder and head that all labels have trained."""
+    """A folder to make, for the results, and the encoder and head that all labels have trained. Where an earlier call
+    was interrupted, the same one goes on with the draws that it has not finished."""
     steps: int = 300
     """Optimizer steps at most; with too few labels for a validation part, exactly."""
     batch: int = 64
@@ -74,7 +75,9 @@ class FinetuneSettings:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
-        return {**asdict(self), "run": str(self.run), "out": None if self.out is None else str(self.out)}
+        out = None if self.out is None else str(self.out)
+        reading = {**self.reading.choices(), "patch": list(self.reading.patch)}  # as JSON has it
+        return {**asdict(self), "run": str(self.run), "out": out, "reading": reading}
 
     def decisive(self) -> dict[str, Any]:
         """What the results depend on, as plain values: neither the folder, nor what is shown."""
