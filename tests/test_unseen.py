@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from folders import textures
 from randquant.data import Dataset, open_data
 from randquant.data.own.samples import digests
 from randquant.errors import UserError
 from randquant.finetune import finetune
-from randquant.pretrain import pretrain
+from randquant.pretrain import pretrain, train
 from randquant.probe import probe
 from randquant.probe.unseen import SEEN, TAUGHT, split_path
 from randquant.probe.verdict import verdict
 from randquant.run import Run
-from randquant.settings import EncoderSettings, FinetuneSettings, ProbeSettings, ReadingSettings
+from randquant.settings import EncoderSettings, FinetuneSettings, PretrainSettings, ProbeSettings, ReadingSettings
 
 TINY = EncoderSettings(width=16, depth=1, heads=2, head_width=8, mlp_width=16)
 COUNT = 60
@@ -132,6 +133,29 @@ def test_labels_that_a_fine_tuning_has_learnt_are_never_tested(folder: Path, tmp
     assert note.endswith(TAUGHT)
     assert len(splits) == 5
     assert all(TAUGHT in one.name for one in splits)
+
+
+def test_photographs_whose_labels_were_learnt_are_known_again(tmp_path: Path) -> None:
+    """Of another folder than that of the pretraining too, which keeps no digests."""
+    data = textures(tmp_path / "data", 13, 0) / "train"
+    run = tmp_path / "run"
+    backbone = EncoderSettings(backbone="timm/test_resnet")
+    for folder in (data, textures(tmp_path / "other", 3, 0) / "train"):
+        train(
+            PretrainSettings(
+                data=str(folder), out=run, encoder=backbone, method="none", reading=ReadingSettings(length=32),
+                steps=1, batch=4, workers=0, device="cpu", quiet=True,
+            )
+        )  # fmt: skip
+        asked = {"data": str(data), "steps": 1, "draws": 1, "device": "cpu", "quiet": True}
+        finetune(FinetuneSettings(run=run, out=tmp_path / "tuned", **asked))
+        (before, *_), _ = split_path(Run.open(run), str(data), ReadingSettings(), 0)
+        (after,), note = split_path(Run.open(tmp_path / "tuned"), str(data), ReadingSettings(), 0)
+        assert ids(after, "test") == ids(before, "test")
+        assert (SEEN in after.name) == (folder == data)
+        assert ("no fine-tuning has learnt the labels of" in note) == (folder == data)
+        for one in (run, tmp_path / "tuned"):
+            shutil.rmtree(one)
 
 
 def test_what_cannot_be_probed_is_one_line(folder: Path) -> None:
