@@ -12,7 +12,7 @@ import torch
 
 from asked import KILLS
 from killed import differing, kill_and_resume, stored_digits
-from randquant.methods import METHODS, PARTNERS
+from randquant.methods import METHODS, PARTNERS, settings_of
 from randquant.pretrain import train
 from randquant.settings import EncoderSettings, MethodSettings, PretrainSettings
 from samples import SMALL
@@ -32,7 +32,7 @@ def settings(out: Path, **changes: Any) -> PretrainSettings:
         data="digits",
         out=out,
         encoder=SMALL,
-        method_details=MethodSettings(hidden=16, projection=8),
+        method_details=MethodSettings(hidden=16, projection=8).only(settings_of(changes["method"])),
         device="cpu",
         quiet=True,
         **{**plain, **changes},

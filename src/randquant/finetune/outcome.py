@@ -127,7 +127,7 @@ class Outcome:
         tuned.rewind(0)
         for line in looks:
             tuned.log(line)
-        tuned.save_card()
+        tuned.save_card(int(looks[-1]["step"]) if looks else 0)
 
     def _directory(self) -> Run:
         assert self.settings.out is not None

@@ -55,7 +55,7 @@ def card(run: Run, loading: str = "", inputs: Sequence[str] = (), step: int | No
     planned = f" of {int(settings['steps']):,}" if "steps" in settings else ""
     done = int(settings.get("steps", 0)) if tuned else step  # the metrics are of the fine-tuning
     lines = [
-        f"# {settings.get('method', 'an encoder')} on {done.get('data', 'data')}",
+        f"# {settings.get('method', 'an encoder')} on {settings.get('data', 'data')}",
         "",
         f"An encoder trained {what}. It turns a sample into a vector; nothing here says yet what that is good "
         "for: probe it on data of yours, beside a random encoder and the raw values.",
