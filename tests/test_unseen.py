@@ -176,7 +176,7 @@ def test_what_cannot_be_probed_is_one_line(folder: Path) -> None:
 
 
 def test_the_verdict_says_where_pretraining_did_not_pay() -> None:
-    rows = {("raw", "boosted"): (0.9, 0.9, 0.9), ("none", "knn"): (0.5, 0.6, 0.5), ("rq", "linear"): (0.95, 0.85, 0.9)}
+    rows = {("raw", "boosted"): (0.6, 0.6, 0.6), ("none", "knn"): (0.3, 0.4, 0.3), ("rq", "linear"): (0.65, 0.55, 0.6)}
     lines = [
         {"method": method, "head": head, "labels": labels, "value": value + shift * (method == "rq"), "samples": 50}
         for (method, head), values in rows.items()
@@ -185,14 +185,37 @@ def test_the_verdict_says_where_pretraining_did_not_pay() -> None:
     ]
     told = verdict(lines, "rq")
     assert told.startswith(
-        "Pretraining paid with 1 label a class (120.0 by linear, against 90.0 of the raw input, boosted)"
+        "Pretraining paid with 1 label a class (90.0 by linear, against 60.0 of the raw input, boosted)"
     )
-    assert "did not pay with 5 labels a class (60.0" in told
+    assert "did not pay with 5 labels a class (30.0" in told
     assert "made no clear difference with all labels" in told
-    # Of a single value only the number of samples tells how far it can be trusted.
-    single = [
-        {"method": method, "head": "knn", "labels": "all", "value": value, "samples": 100}
-        for method, value in (("raw", 0.8), ("rq", 0.84))
+    assert told.endswith("of 1 of the encoder and of 2 of the plain rows, which favours the plain rows.")
+
+
+def single(raw: float, rq: float, samples: int) -> str:
+    """The verdict on a single value of each row."""
+    values = {"raw": raw, "rq": rq}
+    return verdict([{"method": m, "head": "knn", "labels": "all", "value": v, "samples": samples}
+                    for m, v in values.items()], "rq")  # fmt: skip
+
+
+def test_the_number_of_samples_tells_how_far_a_single_value_can_be_trusted() -> None:
+    assert "made no clear difference" in single(0.8, 0.84, 100)
+    assert "paid with all labels" in single(0.8, 0.84, 10_000)
+
+
+def test_a_share_of_one_or_none_is_not_certain() -> None:
+    for raw, rq in ((1, 14 / 16), (14 / 16, 1), (0, 2 / 16), (1, 1), (0, 0)):
+        assert single(raw, rq, 16).startswith("Pretraining made no clear difference with all labels")
+    assert single(1, 0.5, 16).startswith("Pretraining did not pay")
+    assert single(0.4, 0.8, 100).startswith("Pretraining paid")
+
+
+def test_draws_that_agree_do_not_make_few_test_samples_many() -> None:
+    lines = [
+        {"method": method, "head": "knn", "labels": labels, "value": value, "samples": 16}
+        for method, value in (("raw", 1.0), ("rq", 14 / 16))
+        for labels, draws in (("5", 5), ("all", 1))
+        for _ in range(draws)
     ]
-    assert "made no clear difference" in verdict(single, "rq")
-    assert "paid with all labels" in verdict([{**line, "samples": 10_000} for line in single], "rq")
+    assert verdict(lines, "rq").startswith("Pretraining made no clear difference with 5 labels a class")
