@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from randquant.pretrain import pretrain, train
 from randquant.probe import probe
 from randquant.probe.unseen import SEEN, TAUGHT, split_path
 from randquant.probe.verdict import verdict
+from randquant.report.results import read
+from randquant.report.table import tables
 from randquant.run import Run
 from randquant.settings import EncoderSettings, FinetuneSettings, PretrainSettings, ProbeSettings, ReadingSettings
 
@@ -74,7 +77,26 @@ def test_without_unseen_rows_it_says_so(folder: Path) -> None:
     np.save(folder / "new.npy", new)
     splits, note = split_path(Run.open(folder / "all"), str(folder / "new.npy"), NAMED, 0)
     assert note.endswith("the encoder has seen none of them")
-    assert splits[0].name == str(folder / "new.npy")
+    assert splits[0].name == f"{folder / 'new.npy'}, label y.npy"
+
+
+def test_two_labels_of_a_path_are_two_tasks(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = str(folder / "x.npy")
+    np.save(folder / "height.npy", np.random.default_rng(0).normal(size=COUNT))
+    for label in ("y.npy", "height.npy"):
+        reading = ReadingSettings(label=label, group="who.npy")
+        probe(ProbeSettings(run=str(folder / "all"), task=(path,), reading=reading, draws=1, device="cpu"))
+    results = read(folder / "all" / "results.jsonl")
+    found = tables(results)
+    assert [table.task for table in found] == [f"{path}, label {name} ({SEEN})" for name in ("y.npy", "height.npy")]
+    assert [table.metric for table in found] == ["accuracy", "pearson"]
+    assert len({line["config_hash"] for line in results.scores if line["method"] == "rq"}) == 2
+    out = capfd.readouterr().out
+    assert all(f"{table.task}\trq\tlinear" in out for table in found)
+    earlier = [{**line, "task": path} for line in results.scores if line["metric"].endswith("accuracy")]
+    with (folder / "all" / "results.jsonl").open("a") as file:  # as they were written before
+        file.write("".join(json.dumps(line) + "\n" for line in earlier))
+    assert [table.task for table in tables(read(folder / "all" / "results.jsonl"))][2:] == [path]
 
 
 def test_a_probe_has_all_its_rows(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -96,7 +96,8 @@ def _probe_path(settings: ProbeSettings, path: str) -> list[dict[str, Any]]:
     if not settings.quiet:
         remark(splits.note)
     draws = settings.draws if len(splits.datasets) == 1 else 1  # each fold draws anew
-    asked = {"run": settings.run, "task": path, "seed": settings.seed, "draws": draws}
+    asked = {"run": settings.run, "task": splits.datasets[0].name, "seed": settings.seed, "draws": draws}
+    asked |= {"reading": settings.reading.choices()}
     lines: list[dict[str, Any]] = []
     for method, seed, encoder in named_encoders(settings, splits.datasets[0]):
         for fold, dataset in enumerate(splits.datasets):

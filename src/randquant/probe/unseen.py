@@ -62,6 +62,8 @@ def split_path(run: Run | None, path: str, reading: ReadingSettings, seed: int) 
         return Splits((dataset,), f"{path}: heads learn from its part train and are tested on the other")
     if dataset.spec.target is None:
         raise UserError(f"label: {path} has no labels yet; name their column, such as --label class")
+    if dataset.own is not None and dataset.own.reading.label:  # other labels are another task
+        dataset = replace(dataset, name=f"{dataset.name}, label {dataset.own.reading.label}")
     samples = dataset.parts["train"]
     count = len(samples.ids)
     if count < 2 * FEWEST:
@@ -70,8 +72,8 @@ def split_path(run: Run | None, path: str, reading: ReadingSettings, seed: int) 
     groups = None if samples.groups is None else samples.groups.numpy()
     whole = "" if groups is None else ", no group on both sides"
     for known, name, which in (
-        (seen, path, "the encoder has not seen"),
-        (learnt, f"{path} ({SEEN})", "no fine-tuning has learnt the labels of"),
+        (seen, dataset.name, "the encoder has not seen"),
+        (learnt, f"{dataset.name} ({SEEN})", "no fine-tuning has learnt the labels of"),
     ):
         tested = np.flatnonzero(~known)
         if FEWEST <= len(tested) < count - FEWEST:
@@ -82,7 +84,7 @@ def split_path(run: Run | None, path: str, reading: ReadingSettings, seed: int) 
             )
             return Splits((_cut(replace(dataset, name=name), taught, tested),), note)
     told = TAUGHT if learnt.any() else SEEN if seen.any() else ""
-    name = f"{path} ({told})" if told else path
+    name = f"{dataset.name} ({told})" if told else dataset.name
     cuts = tuple(_cut(replace(dataset, name=name), *one) for one in _folds(dataset, groups, seed))
     have = told or ("the encoder has seen none of them" if run else "no encoder has been trained on them")
     return Splits(
