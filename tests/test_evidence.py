@@ -117,7 +117,7 @@ def test_what_evidence_does_not_take(tmp_path: Path) -> None:
     ],
 )
 def test_verdicts(interval: tuple[float, float] | None, ahead: str, no_worse: str) -> None:
-    gap = Gap(0.0, interval)
+    gap = Gap(0.0, interval, 5)
     assert Claim("a", "b").verdict(gap) == ahead
     assert Claim("a", "b", 1.0).verdict(gap) == no_worse
 

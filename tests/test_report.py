@@ -43,7 +43,7 @@ STORY = {
 def line(method: str, head: str, labels: str, value: float, *, seed: int = 0, draw: int = 0, **more: Any) -> dict:
     given_ = {
         "suite": "quickstart", "domain": "images", "task": "digits", "method": method, "seed": seed, "head": head,
-        "labels": labels, "draw": draw, "metric": f"{head}_accuracy", "value": value, "samples": 899, "seconds": 61.0,
+        "labels": labels, "draw": draw, "metric": f"{head}_accuracy", "value": value, "samples": 8990, "seconds": 61.0,
         "status": "ok", "config_hash": f"hash-{method}", "version": "0.1.0",
     }  # fmt: skip
     return given_ | more
@@ -325,7 +325,7 @@ def test_methods_heads_and_label_counts_that_nobody_knows(tmp_path: Path) -> Non
     table = tables(read(folder / "results.jsonl"))[0]
     assert [row.look.title for row in table.rows] == ["Raw pixels", "Random encoder", "Capri", "mask + sorcery"]
     assert [column for column in table.columns if column.head == "forest"] == [Column("forest", "50")]
-    assert "mask + sorcery beats the plain rows with 1, 5 and 20 labels a class and with all labels." in text
+    assert "mask + sorcery beats the plain rows with 1, 5 and 20 labels a class and with all labels (1 seed)." in text
     assert len({row.look.light for row in table.rows}) == len(table.rows)
 
 
@@ -400,11 +400,11 @@ def test_one_seed_has_no_spread_over_seeds_and_the_page_says_so(tmp_path: Path) 
 
 
 HEADLINES = {
-    "With 1, 5 and 20 labels a class, crop + RQ beats raw pixels; with all labels, raw pixels win": STORY,
-    "RQ beats the plain rows with 1, 5 and 20 labels a class and with all labels": {
+    "With 1, 5 and 20 labels a class, crop + RQ beats raw pixels (1 seed); with all labels, raw pixels win": STORY,
+    "RQ beats the plain rows with 1, 5 and 20 labels a class and with all labels (1 seed)": {
         "raw": (0.5, 0.6, 0.7, 0.8), "none": (0.4, 0.5, 0.6, 0.7), "rq": (0.6, 0.7, 0.8, 0.9),
     },
-    "With all labels, RQ beats the random encoder; with 1 and 5 labels a class, raw pixels win": {
+    "With all labels, RQ beats the random encoder (1 seed); with 1 and 5 labels a class, raw pixels win": {
         "raw": (0.7, 0.8, 0.7, 0.8), "none": (0.4, 0.5, 0.6, 0.85), "rq": (0.6, 0.7, 0.7, 0.9),
     },
     "No trained method beats the plain rows here: with 1 and 5 labels a class and with all labels, raw pixels win": {
@@ -430,7 +430,7 @@ def test_a_headline_tells_of_another_head_that_says_the_contrary(tmp_path: Path)
     ]
     table = tables(read(write_results(tmp_path, lines) / "results.jsonl"))[0]
     assert findings(table).headline == (
-        "RQ beats the plain rows with all labels; by nearest neighbours, with all labels, raw pixels win"
+        "RQ beats the plain rows with all labels (1 seed); by nearest neighbours, with all labels, raw pixels win"
     )
 
 
@@ -440,8 +440,16 @@ def test_a_lead_that_hangs_on_the_draw_is_no_lead(tmp_path: Path) -> None:
         lines += [line("rq", "linear", "5", 0.8 + gap, draw=draw) for draw, gap in enumerate(gaps)]
         return findings(tables(read(write_results(tmp_path, lines) / "results.jsonl"))[0]).headline
 
-    assert headline([0.02, 0.03, 0.02, 0.03, 0.02]) == "RQ beats the plain rows with 5 labels a class"
+    assert headline([0.02, 0.03, 0.02, 0.03, 0.02]) == "RQ beats the plain rows with 5 labels a class (1 seed)"
     assert headline([0.14, -0.06, 0.10, -0.08, 0.02]) == "No trained method beats the plain rows here"
+
+
+@pytest.mark.parametrize(("metric", "samples"), [("linear_accuracy", 16), ("linear_auroc", 9000)])
+def test_a_single_value_of_few_samples_or_no_share_is_no_lead(metric: str, samples: int, tmp_path: Path) -> None:
+    values = {"raw": 14 / 16, "rq": 1.0}
+    lines = [line(m, "linear", "all", value, metric=metric, samples=samples) for m, value in values.items()]
+    table = tables(read(write_results(tmp_path, lines) / "results.jsonl"))[0]
+    assert findings(table).headline == "No trained method beats the plain rows here"
 
 
 def test_a_lead_that_hangs_on_the_test_groups_is_no_lead(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """A table in, the sentences a reader can trust out: what was found, and where the plain rows win.
 
 A headline calls a row ahead if it is so by half a point and by more than luck gives: half the interval of the paired
-difference with all labels, twice the standard error over seeds and draws with few. No sentence says more than its table
-shows.
+difference with all labels, twice the standard error over seeds and draws with few, and never less than what shares of
+so many test samples differ by. Of fewer than 3 seeds it says so. No sentence says more than its table shows.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import copysign, sqrt
 
+from randquant.report.paired import FEWEST_SEEDS
 from randquant.report.table import HEADS, Column, Row, Table
 
 _LEVEL = 0.005
@@ -93,14 +94,19 @@ def _headline(table: Table) -> str:
     name = best.look.title
     if len(won) == len(columns):
         whole = f"{name} {best.look.verb('beats')} the plain rows {_labels([table.columns[i] for i in won])}"
-        return whole + _against(table, learned)
+        return whole + _of_few(table) + _against(table, learned)
     lost = _plain_wins(table, behind)
     if won:
         rival = table.best(won[0], plain=True)
         assert rival is not None
         start = f"{_labels([table.columns[i] for i in won]).capitalize()}, {name} {best.look.verb('beats')} "
-        return start + rival.look.inline + (f"; {lost}" if lost else "")
+        return start + rival.look.inline + _of_few(table) + (f"; {lost}" if lost else "")
     return f"No trained method beats the plain rows here{f': {lost}' if lost else ''}"
+
+
+def _of_few(table: Table) -> str:
+    """ " (1 seed)", where seeds are too few to know how far another one would be from them."""
+    return f" ({table.seeds} seed{'' if table.seeds == 1 else 's'})" if table.seeds < FEWEST_SEEDS else ""
 
 
 def _against(table: Table, learned: Sequence[Row]) -> str:

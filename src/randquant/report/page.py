@@ -91,7 +91,7 @@ class Report:
         """The first words of the tables of all tasks."""
         if len(self.summaries) == 1:
             return self.summaries[0].headline
-        return "; ".join(f"{one.suite}: {one.headline}" for one in self.summaries)
+        return "; ".join(f"{one.suite}: {one.headline.replace('By', 'by', 1)}" for one in self.summaries)
 
     @property
     def lede(self) -> str:

@@ -19,20 +19,24 @@ from scipy.stats import t as student
 
 from randquant.report.results import Line
 
+FEWEST_SEEDS = 3  # of a difference that is called decided
 _RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
 class Gap:
-    """A paired difference over seeds, and its 95 % interval; None with one seed."""
+    """A paired difference over so many seeds, and its 95 % interval; None with one seed."""
 
     mean: float
     interval: tuple[float, float] | None
+    seeds: int
 
     @property
     def decided(self) -> bool:
-        """Whether the interval leaves out 0."""
-        return self.interval is not None and (self.interval[0] > 0 or self.interval[1] < 0)
+        """Whether there are seeds enough and the interval leaves out 0."""
+        if self.interval is None or self.seeds < FEWEST_SEEDS:
+            return False
+        return self.interval[0] > 0 or self.interval[1] < 0
 
 
 def paired(one: Sequence[Line], other: Sequence[Line]) -> Gap | None:
@@ -48,7 +52,7 @@ def paired(one: Sequence[Line], other: Sequence[Line]) -> Gap | None:
         return None
     gaps = [float(first[seed]["value"]) - float(second[seed]["value"]) for seed in seeds]
     if len(gaps) < 2:
-        return Gap(gaps[0], None)
+        return Gap(gaps[0], None, 1)
     half = _quantile(len(gaps)) * stdev(gaps) / len(gaps) ** 0.5
     counted = [line.get("blocks") or {} for seed in seeds for line in (first[seed], second[seed])]
     blocks: list[Mapping[str, Any]] = [one for one in counted if "added" in one]  # an earlier probe's have no such key
@@ -56,7 +60,7 @@ def paired(one: Sequence[Line], other: Sequence[Line]) -> Gap | None:
         pairs = zip(blocks[::2], blocks[1::2], strict=True)
         gained = np.mean([np.subtract(mine["added"], its["added"]) for mine, its in pairs], axis=0)
         half = float(np.hypot(half, _quantile(len(gained)) * _spread(gained, np.array(blocks[0]["samples"]))))
-    return Gap(fmean(gaps), (fmean(gaps) - half, fmean(gaps) + half))
+    return Gap(fmean(gaps), (fmean(gaps) - half, fmean(gaps) + half), len(gaps))
 
 
 def _quantile(count: int) -> float:

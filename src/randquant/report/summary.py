@@ -5,15 +5,16 @@ Where a suite was probed by nearest neighbours too, its table has one of the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import get_args
 
 from randquant.data.dabs.published import published
-from randquant.report.looks import Look, looks, ordered
+from randquant.report.looks import PLAIN, Look, looks, ordered
 from randquant.report.paired import Gap, paired
 from randquant.report.results import Line, Results
+from randquant.report.standing import counted, differences, standing
 from randquant.report.table import HEADS, Table, Value
 from randquant.settings import Suite
 
@@ -37,6 +38,7 @@ class TaskRow:
         synthetic: whether its samples are made up.
         comparable: by method, whether its figure was measured as the published one was.
         gaps: by pair of methods.
+        above_plain: the trained methods that are ahead of every plain row.
     """
 
     domain: str
@@ -51,6 +53,7 @@ class TaskRow:
     synthetic: bool
     comparable: Mapping[str, bool]
     gaps: Mapping[tuple[str, str], Gap]
+    above_plain: tuple[str, ...]
 
     @property
     def luck(self) -> tuple[float, float] | None:
@@ -118,42 +121,20 @@ class Summary:
 
     @property
     def headline(self) -> str:
-        """On how many tasks the first of the differences is above 0, by which head where there are two."""
+        """Whether a trained method beats the plain rows; without these, the first of the differences."""
         tasks, methods = (counted(len(some), word) for some, word in ((self.tasks, "task"), (self.methods, "method")))
-        first = self.lede.partition(";")[0].partition(",")[0] or f"{tasks}, {methods}"
-        return f"By {self.by}, {first}" if self.lede and self.neighbours else first
+        return f"By {self.by}, {self.says[0]}" if self.says else f"{tasks}, {methods}"
 
     @property
-    def lede(self) -> str:
-        """How many tasks each difference of the paper is above 0 on, and on how many its interval leaves out 0.
-
-        Tasks that are made up count only where there are no others.
-        """
-        told = []
-        real = [row for row in self.tasks if not row.synthetic]
-        word = "real task" if 0 < len(real) < len(self.tasks) else "task"
-        for pair in (pair for pair in self.compared if pair in DIFFERENCES):
-            gaps = [row.gaps[pair] for row in real or self.tasks if pair in row.gaps]
-            if not gaps:
-                continue
-            ahead, one, other = sum(gap.mean > 0 for gap in gaps), *(self.methods[name].inline for name in pair)
-            if len(self.tasks) == len(gaps) == 1:
-                told.append(f"{one} is {'' if ahead else 'not '}ahead of {other} on {self.tasks[0].task}")
-                told[-1] += _sureness(gaps[0]) if ahead else ""
-                continue
-            beyond, behind = (sum(sign * gap.mean > 0 and gap.decided for gap in gaps) for sign in (1, -1))
-            told.append(
-                f"{one} is ahead of {other} on {ahead} of {counted(len(gaps), word)}, on {beyond} beyond its interval"
-                + (f", and behind beyond it on {behind}" if behind else "")
-            )
-        return "; ".join(told)
+    def says(self) -> tuple[str, ...]:
+        """What may be said of the plain rows and of each difference of the paper."""
+        pairs = [pair for pair in self.compared if pair in DIFFERENCES]
+        return tuple(filter(None, [standing(self.tasks, self.methods), *differences(self.tasks, self.methods, pairs)]))
 
     @property
     def told(self) -> str:
-        """The lede, and that of the neighbours after it."""
-        near = self.neighbours.lede if self.neighbours else ""
-        own = f"By {self.by}, {self.lede}" if near and self.lede else self.lede
-        return ". ".join(filter(None, (own, f"By nearest neighbours, {near}" if near else "")))
+        """All that may be said, by each head."""
+        return ". ".join(f"By {one.by}, {'; '.join(one.says)}" for one in self.heads if one.says)
 
     @property
     def without_mean(self) -> tuple[str, ...]:
@@ -174,18 +155,6 @@ def comparisons(methods: Iterable[str]) -> list[tuple[str, str]]:
     pairs = [*DIFFERENCES, *(("rq", method) for method in here), ("emix", "none")]
     pairs += [(method, method.replace("+rq", "")) for method in here if method.partition("@")[0].endswith("+rq")]
     return [pair for pair in dict.fromkeys(pairs) if pair[0] != pair[1] and set(pair) <= set(here)]
-
-
-def _sureness(gap: Gap) -> str:
-    """What a gap's interval says of it."""
-    if gap.interval is None:
-        return ", from one seed"
-    return ", beyond its interval" if gap.decided else ", within its interval"
-
-
-def counted(number: int, word: str) -> str:
-    """ "1 task", "2 tasks"."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
 
 
 def summaries(tables: Sequence[Table], results: Results) -> tuple[Summary, ...]:
@@ -247,7 +216,16 @@ def _task(heads: Sequence[str], table: Table, methods: Sequence[str], lines: Seq
             for pair in comparisons(methods)
             if (gap := paired(*(whole[method] for method in pair))) is not None
         },
+        above_plain=tuple(_above_plain(whole)),
     )
+
+
+def _above_plain(whole: Mapping[str, Sequence[Line]]) -> Iterator[str]:
+    plain = [some for method, some in whole.items() if method in PLAIN and some]
+    for method, some in whole.items():
+        gaps = [paired(some, other) for other in plain] if method not in PLAIN else []
+        if gaps and all(gap is not None and gap.decided and gap.mean > 0 for gap in gaps):
+            yield method
 
 
 def _within(metric: str, chance: float | None, samples: int | None) -> float | None:

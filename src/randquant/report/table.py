@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from statistics import fmean, stdev
 from typing import NamedTuple
 
+from randquant.probe.shares import luck_between
 from randquant.report.looks import PLAIN, Look, looks, ordered
 from randquant.report.paired import paired
 from randquant.report.results import Line, Results
@@ -42,6 +44,7 @@ class Value:
         count: how many seeds.
         each: what they are made of, by seed and draw.
         whole: the lines themselves where all labels were used, and once from each seed.
+        tested: how many samples it is a share of; None where it is no share.
     """
 
     mean: float
@@ -50,21 +53,26 @@ class Value:
     count: int
     each: Mapping[tuple[int, int], float]
     whole: tuple[Line, ...] = ()
+    tested: int | None = None
 
     def ahead_of(self, other: Value) -> tuple[float, float]:
         """How far this is ahead of another value, and how far it must be so that it is no luck.
 
         With all labels that is half the 95 % interval of the paired difference. With few, seeds and draws that both
-        have are compared one by one, since they share their labelled samples, and it is twice the standard error. It is
-        0 where there is one pair.
+        have are compared one by one, since they share their labelled samples, and it is twice the standard error, or
+        what two shares of so many samples differ by, where that is more. A single pair of what is no share may be luck
+        however far apart it is.
         """
         paired_gap = paired(self.whole, other.whole)
         if paired_gap is not None and paired_gap.interval is not None:
             return paired_gap.mean, paired_gap.interval[1] - paired_gap.mean
         gaps = [value - other.each[place] for place, value in self.each.items() if place in other.each]
-        if not gaps:
-            return self.mean - other.mean, 0.0
-        return fmean(gaps), 2 * stdev(gaps) / len(gaps) ** 0.5 if len(gaps) > 1 else 0.0
+        over_draws = 2 * stdev(gaps) / len(gaps) ** 0.5 if len(gaps) > 1 else 0.0
+        if self.tested:
+            luck = max(over_draws, luck_between(self.mean, other.mean, self.tested))
+        else:
+            luck = over_draws if len(gaps) > 1 else inf
+        return fmean(gaps) if gaps else self.mean - other.mean, luck
 
 
 @dataclass(frozen=True)
@@ -145,6 +153,9 @@ def tables(results: Results) -> list[Table]:
 
 def _table(suite: str, task: str, lines: Sequence[Line]) -> Table:
     scores = [line for line in lines if line["status"] == "ok"]
+    samples = _tested(scores)
+    metric = next((line["metric"].partition("_")[2] for line in scores), "accuracy")
+    tested = samples if metric == "accuracy" else None
     domain = str(next((line["domain"] for line in lines if line.get("domain")), ""))
     columns = sorted({Column(line["head"], line["labels"]) for line in scores}, key=_place)
     values: dict[tuple[str, Column], dict[tuple[int, int], float]] = defaultdict(dict)
@@ -164,15 +175,14 @@ def _table(suite: str, task: str, lines: Sequence[Line]) -> Table:
             look=seen[method],
             plain=method in PLAIN,
             cells=tuple(
-                _value(values.get(place, {}), whole.get(place, ())) for place in ((method, one) for one in columns)
+                _value(values.get(place, {}), whole.get(place, ()), tested)
+                for place in ((method, one) for one in columns)
             ),
             failed=sum(line["method"] == method and line["status"] != "ok" for line in lines),
         )
         for method in methods
     ]
-    samples = next((int(line["samples"]) for line in scores if line.get("samples")), None)
     times = {method: list(by_seed.values()) for method, by_seed in seconds.items()}
-    metric = next((line["metric"].partition("_")[2] for line in scores), "accuracy")
     return Table(suite, domain, task, tuple(columns), tuple(rows), metric, samples, times)
 
 
@@ -183,7 +193,14 @@ def _place(column: Column) -> tuple[int, str, float]:
     return known.index(column.head) if column.head in known else len(known), column.head, count
 
 
-def _value(each: Mapping[tuple[int, int], float], whole: Sequence[Line]) -> Value | None:
+def _tested(scores: Sequence[Line]) -> int | None:
+    """How many samples were tested, over folds; None where lines do not say."""
+    whole = [line for line in scores if line["labels"] == "all"]
+    folds = [line for line in whole if all(line[name] == whole[0][name] for name in ("method", "head", "seed"))]
+    return sum(int(line.get("samples") or 0) for line in folds or scores[:1]) or None
+
+
+def _value(each: Mapping[tuple[int, int], float], whole: Sequence[Line], tested: int | None) -> Value | None:
     """The mean and spreads of values by seed and draw; None where there are none."""
     if not each:
         return None
@@ -200,4 +217,5 @@ def _value(each: Mapping[tuple[int, int], float], whole: Sequence[Line]) -> Valu
         count=len(means),
         each=each,
         whole=tuple(whole) if len(whole) == len(by_seed) else (),  # folds of one seed are no seeds
+        tested=tested,
     )
