@@ -218,6 +218,13 @@ def test_the_page_needs_nothing_else(whole: Path) -> None:
     assert whole.stat().st_size < 2_000_000
 
 
+def test_curves_say_what_they_are(whole: Path) -> None:
+    text = whole.read_text(encoding="utf-8")
+    assert (
+        "Losses of different methods are not comparable with each other. Fainter lines are further seeds.</p>" in text
+    )
+
+
 def test_the_same_folder_gives_the_same_page(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "quickstart")
     assert page_of(folder) == page_of(folder)
@@ -372,6 +379,81 @@ def test_torn_lines_are_counted_and_left_out(tmp_path: Path) -> None:
     assert len(newest_runs(folder / "results.jsonl")) == 1
 
 
+# Folders of one run --------------------------------------------------------------------------------------------------
+
+
+def write_run(folder: Path, lines: list[dict], **config: Any) -> str:
+    """A run's own folder, and the page of it."""
+    write_results(folder, lines)
+    settings = {"method": "rq", "seed": 0, "data": "d/sensor.npy", "steps": 20, "out": str(folder)}
+    (folder / "config.json").write_text(json.dumps({"settings": settings, **config}))
+    looked = [{"step": step, "loss": 5 / step, "validation_accuracy": step / 40} for step in (5, 10, 15, 20)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in looked))
+    return page_of(folder)
+
+
+def test_the_page_of_a_run_says_what_was_measured_in_it(tmp_path: Path) -> None:
+    lines = [
+        line(method, "knn", labels, value + gain * fold, draw=fold, samples=36, seconds=1.5, suite="probe", domain="")
+        for method, value, gain in (("raw", 0.6, 0), ("none", 0.5, 0), ("rq", 0.8, 0.01))
+        for fold in range(5)
+        for labels in ("5", "all")
+    ]
+    text = write_run(tmp_path, lines)
+    assert "logged a training step" not in text
+    assert '<h3 class="title">Loss</h3>' in text
+    assert "<dt>to probe 3 cells</dt><dd>22 s</dd>" in text  # 3 rows, 5 folds, 1.5 s
+    assert "train and probe" not in text
+    assert "With 180 test samples" in text
+    assert "± folds: standard deviation over 5 parts that were tested in turn" in text
+    assert "± 1.6 folds</small>" in text
+    assert "draws" not in text
+    assert "Accuracy in percent of a probe on frozen features" in text
+    assert "what a healthy run looks like.</p>" in text  # no other methods, no further seeds
+    assert "The plain rows learn nothing: raw values are the samples themselves and the random encoder is the" in text
+    assert "<code>steps</code></th><td>20</td>" in text
+    markdown = (tmp_path / "report.md").read_text()
+    assert "82.0** ± 1.6 folds" in markdown
+    more = [one | {"task": "other", "metric": "knn_pearson"} for one in lines]
+    write_run(tmp_path, lines + more)
+    whole = (tmp_path / "report.md").read_text()
+    assert "| digits | +32.0 (one seed) | +22.0 (one seed) |" in whole  # the mean over folds, as in the table
+    assert "mean of" not in whole
+    assert "No mean" not in whole
+
+
+def test_the_page_of_a_fine_tuning_speaks_of_no_probe(tmp_path: Path) -> None:
+    def told(draws: int, scratch: float = 1.0) -> str:
+        lines = [
+            line(method, "finetune", "5", value, draw=draw, suite="finetune", domain="")
+            for method, value in (("raw", 0.9), ("scratch", scratch), ("rq", 0.95))
+            for draw in range(draws)
+        ]
+        return write_run(tmp_path, lines, finetune={"data": "d/sensor.npy", "seed": 3, "steps": 77, "run": "runs/x"})
+
+    text = told(1)
+    assert "<h1>RQ, fine-tuned, is not shown to beat raw values or the encoder from scratch: a single draw of" in text
+    for wrong in ("probe", "frozen", "random encoder", " wins", " win ", "Features"):
+        assert wrong not in text.partition("<h1>")[2].partition('id="made"')[0], wrong
+    assert "encoders that were trained whole, by the number of labels a class they were trained with." in text
+    assert (
+        "The plain rows learn nothing without labels: raw values are the samples themselves, under a logistic" in text
+    )
+    assert "the encoder from scratch is the same network, trained on the same labels and on nothing else." in text
+    assert "Validation part while fine-tuning" in text
+    assert "<code>steps</code></th><td>77</td>" in text
+    assert "to fine-tune 3 cells" in text
+    assert "is that of the pretrained encoder with all labels.</p>" in text
+    assert "Both encoders had the same head, order of samples and steps." in text
+    assert "penalty" not in text
+    assert (
+        "is not shown to beat raw values or the encoder from scratch; with 5 labels a class, the encoder from "
+        in told(3)
+    )
+    assert "No trained" not in told(3)
+    assert "RQ beats the plain rows with 5 labels a class (1 seed)" in told(3, 0.8)
+
+
 # Numbers and sentences ------------------------------------------------------------------------------------------------
 
 
@@ -469,10 +551,16 @@ def test_a_lead_that_hangs_on_the_test_groups_is_no_lead(tmp_path: Path) -> None
 def test_the_sentence_under_the_table_names_every_leader(tmp_path: Path) -> None:
     said = findings(table_of(tmp_path, STORY)).winners
     assert said == (
+        "Linear probe: raw pixels are highest with all labels; crop + RQ is highest with 1, 5 and 20 labels a class. "
+        "Nearest neighbours: raw pixels are highest with all labels; crop + RQ is highest with 1, 5 and 20 labels a "
+        "class."
+    )
+    said = findings(table_of(tmp_path, STORY, seeds=3)).winners
+    assert said == (
         "Linear probe: raw pixels win with all labels; crop + RQ leads with 1, 5 and 20 labels a class. "
         "Nearest neighbours: raw pixels win with all labels; crop + RQ leads with 1, 5 and 20 labels a class."
     )
-    tied = findings(table_of(tmp_path, STORY | {"rq": STORY["crop+rq"], "raw": (0.1,) * 4})).winners
+    tied = findings(table_of(tmp_path, STORY | {"rq": STORY["crop+rq"], "raw": (0.1,) * 4}, seeds=3)).winners
     assert tied.startswith("Linear probe: no plain row wins; RQ and crop + RQ share the lead with 1, 5 and 20 labels")
 
 

@@ -59,6 +59,7 @@ TRAINING = {
     "accuracy": Metric("Pairs told apart", "share of a batch whose match is found among all its samples", "%"),
     "effective_rank": Metric("Directions the features fill", "effective rank; 1 means collapse", "effective rank"),
     "knn_accuracy": Metric("Nearest neighbours while training", "accuracy", "%"),
+    "validation_accuracy": Metric("Validation part while fine-tuning", "accuracy", "%"),
 }
 METERED = ("loss", "effective_rank")  # of TRAINING, where there are many runs
 

@@ -26,6 +26,8 @@ class Findings:
         lede: a few sentences with the numbers behind it.
         winners: the sentences under the table.
         spread: what the figures behind ± are.
+        measured: what the table holds.
+        plain: what the plain rows are.
         key_figures: a number, what it is, and what it stands beside.
     """
 
@@ -33,12 +35,22 @@ class Findings:
     lede: str
     winners: str
     spread: str
+    measured: str
+    plain: str
     key_figures: tuple[tuple[str, str, str], ...]
 
 
 def findings(table: Table) -> Findings:
     """Put a table into words."""
-    return Findings(_headline(table), _lede(table), _winners(table), _spread(table), _key_figures(table))
+    return Findings(
+        _headline(table),
+        _lede(table),
+        _winners(table),
+        _spread(table),
+        _measured(table),
+        _plain(table),
+        _key_figures(table),
+    )
 
 
 def percent(value: float) -> str:
@@ -67,6 +79,8 @@ def _lead(table: Table, column: int, row: Row) -> int:
     plain, own = table.best(column, plain=True), row.cells[column]
     if plain is None or own is None or (rival := plain.cells[column]) is None:
         return 0
+    if table.columns[column].head == "finetune" and len(own.each) == 1:
+        return 0  # another draw, and another training, may tell the contrary
     gap, luck = own.ahead_of(rival)
     return 0 if abs(gap) < max(_LEVEL, luck) else int(copysign(1, gap))
 
@@ -101,6 +115,11 @@ def _headline(table: Table) -> str:
         assert rival is not None
         start = f"{_labels([table.columns[i] for i in won]).capitalize()}, {name} {best.look.verb('beats')} "
         return start + rival.look.inline + _of_few(table) + (f"; {lost}" if lost else "")
+    if table.tuned:
+        rivals = " or ".join(row.look.inline for row in table.rows if row.plain and any(row.cells))
+        alone = all(len(cell.each) == 1 for row in table.rows for cell in row.cells if cell)
+        told = f"{name}, fine-tuned, is not shown to beat {rivals}"
+        return told + (": a single draw of labels cannot tell" if alone else f"; {lost}" if lost else "")
     return f"No trained method beats the plain rows here{f': {lost}' if lost else ''}"
 
 
@@ -182,23 +201,64 @@ def _winners(table: Table) -> str:
         for i, column in enumerate(table.columns):
             if column.head == head:
                 won.setdefault(tuple(row.method for row in table.winners(i)), []).append(column)
-        said = {methods: _leads([rows[method] for method in methods], columns) for methods, columns in won.items()}
+        said = {
+            methods: _leads([rows[method] for method in methods], columns, few=table.seeds < FEWEST_SEEDS)
+            for methods, columns in won.items()
+        }
         plain = [text for methods, text in said.items() if any(rows[method].plain for method in methods)]
         learned = [text for methods, text in said.items() if not any(rows[method].plain for method in methods)]
-        sentences.append(f"{HEADS.get(head, head)}: {'; '.join([*(plain or ['no plain row wins']), *learned])}.")
+        none = "no plain row is highest" if table.seeds < FEWEST_SEEDS else "no plain row wins"
+        sentences.append(f"{HEADS.get(head, head)}: {'; '.join([*(plain or [none]), *learned])}.")
     return " ".join(sentences)
 
 
-def _leads(rows: Sequence[Row], columns: Sequence[Column]) -> str:
-    """ "raw pixels win with all labels", "RQ and crop + RQ share the lead with 5 labels a class"."""
+def _leads(rows: Sequence[Row], columns: Sequence[Column], *, few: bool) -> str:
+    """ "raw pixels win with all labels", "RQ and crop + RQ share the lead with 5 labels a class"; of few seeds
+    "RQ is highest with all labels"."""
     if len(rows) > 1:
-        return f"{listed([row.look.inline for row in rows])} share the lead {_labels(columns)}"
-    return f"{rows[0].look.inline} {rows[0].look.verb('wins' if rows[0].plain else 'leads')} {_labels(columns)}"
+        names = listed([row.look.inline for row in rows])
+        return f"{names} {'are equally high' if few else 'share the lead'} {_labels(columns)}"
+    look = rows[0].look
+    verb = look.verb("wins" if rows[0].plain else "leads")
+    if few:
+        verb = "are highest" if look.plural else "is highest"
+    return f"{look.inline} {verb} {_labels(columns)}"
+
+
+def _measured(table: Table) -> str:
+    """The sentence above the table."""
+    what = table.measured[0].upper() + table.measured[1:]
+    if table.tuned:
+        return f"{what}: encoders that were trained whole, by the number of labels a class they were trained with."
+    return f"{what} of a probe on frozen features, by the number of labels a class it was trained with."
+
+
+def _plain(table: Table) -> str:
+    """What each plain row of the table is."""
+    raw = "raw pixels are the images" if table.domain == "images" else "raw values are the samples"
+    words = {
+        "raw": f"{raw} themselves{', under a logistic regression' if table.tuned else ''}",
+        "none": "the random encoder is the same network before training",
+        "scratch": "the encoder from scratch is the same network, trained on the same labels and on nothing else",
+    }
+    here = [row.method for row in table.rows if row.plain and row.method in words]
+    if not here:
+        return ""
+    several = len(here) > 1
+    what = f"The plain row{'s' if several else ''} learn{'' if several else 's'} nothing"
+    if "scratch" in here:
+        what += " without labels"
+    return f"{what}: {listed([words[method] for method in here])}."
 
 
 def _spread(table: Table) -> str:
     sentences = [f"On the test part, {table.measured}."]
-    if table.draws_shown:
+    if table.folds > 1:
+        sentences.append(
+            f"± folds: standard deviation over {table.folds} parts that were tested in turn, by heads that the others "
+            "had taught; each part has its own draw of the few labels."
+        )
+    elif table.draws_shown:
         sentences.append(
             "± draws: standard deviation over the draws of the few labels, within a seed"
             + (", averaged over seeds." if table.seeds > 1 else ".")
@@ -233,9 +293,7 @@ def _key_figures(table: Table) -> tuple[tuple[str, str, str], ...]:
     total = sum(sum(times) for times in table.seconds.values())
     if total:
         cells = sum(map(len, table.seconds.values()))
-        figures.append(
-            (duration(total), f"to train and probe {cells} cell{'s' if cells > 1 else ''}", "sum over cells")
-        )
+        figures.append((duration(total), f"to {table.took} {cells} cell{'s' if cells > 1 else ''}", "sum over cells"))
     return tuple(figures)
 
 

@@ -43,6 +43,11 @@ def made(found: Sequence[Table], trained: Sequence[TrainedRun], scores: Sequence
 def _head(suite: str, scores: Sequence[Line]) -> str:
     if suite == "dabs":
         return "The head and its settings are the benchmark's."
+    if suite == "finetune":
+        return (
+            "Both encoders had the same head, order of samples and steps. With 5 labels a class or more a fifth of the "
+            "labels chose the step that each was taken from; the test part chose nothing."
+        )
     if any("penalty" in line for line in scores):
         return "The linear head's penalty was not chosen: it is the same for every row."
     return (

@@ -73,6 +73,7 @@ class Report:
     sections: tuple[Section, ...]
     looks: dict[str, Look]
     training: tuple[Chart, ...]
+    training_note: str
     samples: tuple[DomainSample, ...]
     views: Views | None
     maps: Maps | None
@@ -123,6 +124,7 @@ def collect(folder: Path, results: Results) -> Report:
         sections=sections,
         looks=seen,
         training=tuple(_training(trained, seen)),
+        training_note=_training_note(trained, tuned=bool(found) and all(table.tuned for table in found)),
         samples=samples(folder),
         views=views(folder),
         maps=shown_maps,
@@ -184,6 +186,19 @@ def _training(trained: Sequence[TrainedRun], seen: Mapping[str, Look]) -> Iterat
         )
         for chart in charts:
             yield chart if len(names) == 1 else replace(chart, title=f"{name}: {chart.title.lower()}")
+
+
+def _training_note(trained: Sequence[TrainedRun], *, tuned: bool) -> str:
+    """What to look for in the curves."""
+    drawn = [(run.data, run.method) for run in trained if run.metrics]
+    told = ["A loss that falls and then flattens is what a healthy run looks like."]
+    if tuned:
+        told.append("The training is that of the pretrained encoder with all labels.")
+    if len({method for _, method in drawn}) > 1:
+        told.append("Losses of different methods are not comparable with each other.")
+    if len(set(drawn)) < len(drawn):
+        told.append("Fainter lines are further seeds.")
+    return " ".join(told)
 
 
 def _costs(whole: Summary, found: Sequence[Table]) -> Iterator[Cost]:

@@ -43,10 +43,10 @@ def paired(one: Sequence[Line], other: Sequence[Line]) -> Gap | None:
     """How far one method is ahead of another, over the seeds that both have; None where there is no such seed.
 
     Args:
-        one, other: a line a seed each, of one task, head and number of labels. Where all of them carry `blocks`, of the
-            same samples, the interval covers other test groups too.
+        one, other: a line a seed each, or a line a fold, of one task, head and number of labels. Where all of them
+            carry `blocks`, of the same samples, the interval covers other test groups too.
     """
-    first, second = ({int(line["seed"]): line for line in lines} for lines in (one, other))
+    first, second = (_by_seed(lines) for lines in (one, other))
     seeds = sorted(first.keys() & second.keys())
     if not seeds:
         return None
@@ -61,6 +61,17 @@ def paired(one: Sequence[Line], other: Sequence[Line]) -> Gap | None:
         gained = np.mean([np.subtract(mine["added"], its["added"]) for mine, its in pairs], axis=0)
         half = float(np.hypot(half, _quantile(len(gained)) * _spread(gained, np.array(blocks[0]["samples"]))))
     return Gap(fmean(gaps), (fmean(gaps) - half, fmean(gaps) + half), len(gaps))
+
+
+def _by_seed(lines: Sequence[Line]) -> dict[int, Line]:
+    """A line a seed; where there are folds it has their mean, and no blocks."""
+    folds: dict[int, list[Line]] = {}
+    for line in lines:
+        folds.setdefault(int(line["seed"]), []).append(line)
+    return {
+        seed: some[0] if len(some) == 1 else {"seed": seed, "value": fmean(float(line["value"]) for line in some)}
+        for seed, some in folds.items()
+    }
 
 
 def _quantile(count: int) -> float:

@@ -14,7 +14,7 @@ _NAME = re.compile(r"(?P<method>.+)-seed(?P<seed>\d+)")
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """One run directory: `runs/<method>-seed<k>`, or `runs/<data>-<method>-seed<k>` in a suite.
+    """One run directory: `runs/<method>-seed<k>`, or `runs/<data>-<method>-seed<k>` in a suite, or the folder itself.
 
     Args:
         data: what it was trained on; "" where config.json does not say so.
@@ -37,19 +37,38 @@ class TrainedRun:
 
 
 def runs(folder: Path) -> list[TrainedRun]:
-    """Every run directory under `folder/runs`, by data set, method and seed."""
-    found = []
+    """Every run directory under `folder/runs`, by data set, method and seed, and the folder where it is one."""
+    found = list(_itself(folder))
     for path in (folder / "runs").glob("*-seed*"):
         if match := _NAME.fullmatch(path.name):
-            metrics = tuple(line for line in _lines(path / "metrics.jsonl") if _number(line.get("step")))
             config = one_object(path / "config.json")
             told = config.get("settings", config)
             data, method = ((told.get(name) if isinstance(told, Mapping) else None) for name in ("data", "method"))
             name = match["method"].removeprefix(f"{data}-")
             found.append(
-                TrainedRun(str(data or ""), str(method or match["method"]), int(match["seed"]), config, metrics, name)
+                TrainedRun(
+                    str(data or ""), str(method or match["method"]), int(match["seed"]), config, _metrics(path), name
+                )
             )
     return sorted(found, key=lambda run: (run.data, run.method, run.seed))
+
+
+def _itself(folder: Path) -> Iterator[TrainedRun]:
+    """The folder as a run; of a fine-tuning, its own settings and the method that its result lines name."""
+    config = one_object(folder / "config.json")
+    settings = config.get("settings")
+    if not isinstance(settings, Mapping) or not _number(settings.get("seed")):
+        return
+    method, tuned = str(settings.get("method")), config.get("finetune")
+    if isinstance(tuned, Mapping):
+        method = method.removesuffix("+finetune")
+        config = {**config, "settings": {name: value for name, value in tuned.items() if name != "run"}}
+    data = str(config["settings"].get("data", ""))
+    yield TrainedRun(data, method, int(settings["seed"]), config, _metrics(folder), method)
+
+
+def _metrics(path: Path) -> tuple[Mapping[str, Any], ...]:
+    return tuple(line for line in _lines(path / "metrics.jsonl") if _number(line.get("step")))
 
 
 def flattened(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

@@ -140,7 +140,7 @@ class Summary:
     def without_mean(self) -> tuple[str, ...]:
         """The domains that have tasks and no mean."""
         averaged = {row.domain for row in self.domains}
-        missing = dict.fromkeys(row.domain for row in self.tasks if row.domain not in averaged)
+        missing = dict.fromkeys(row.domain for row in self.tasks if row.domain and row.domain not in averaged)
         return tuple(domain.replace("_", " ") for domain in missing)
 
     @property
@@ -245,7 +245,7 @@ def _published(suite: str, task: str) -> dict[str, float]:
 
 def _domains(rows: Sequence[TaskRow], methods: Sequence[str]) -> list[DomainRow]:
     found = []
-    for domain in dict.fromkeys(row.domain for row in rows):
+    for domain in dict.fromkeys(row.domain for row in rows if row.domain):  # labels of one's own have no common scale
         real = [row for row in rows if row.domain == domain and not row.synthetic]
         own = [method for method in methods if any(row.cells[method] for row in real)]
         whole = [row for row in real if all(row.cells[method] for method in own)]

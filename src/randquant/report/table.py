@@ -59,15 +59,18 @@ class Value:
         """How far this is ahead of another value, and how far it must be so that it is no luck.
 
         With all labels that is half the 95 % interval of the paired difference. With few, seeds and draws that both
-        have are compared one by one, since they share their labelled samples, and it is twice the standard error, or
-        what two shares of so many samples differ by, where that is more. A single pair of what is no share may be luck
-        however far apart it is.
+        have are compared one by one, since they share their labelled samples, and it is twice the standard error; of
+        one seed no less than the standard deviation, as in the sentence of a probe and of a fine-tuning; and never less
+        than what two shares of so many samples differ by. A single pair of what is no share may be luck however far
+        apart it is.
         """
         paired_gap = paired(self.whole, other.whole)
         if paired_gap is not None and paired_gap.interval is not None:
             return paired_gap.mean, paired_gap.interval[1] - paired_gap.mean
         gaps = [value - other.each[place] for place, value in self.each.items() if place in other.each]
         over_draws = 2 * stdev(gaps) / len(gaps) ** 0.5 if len(gaps) > 1 else 0.0
+        if len(gaps) > 1 and min(self.count, other.count) == 1:
+            over_draws = max(over_draws, stdev(gaps))
         if self.tested:
             luck = max(over_draws, luck_between(self.mean, other.mean, self.tested))
         else:
@@ -93,7 +96,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """One task's results."""
+    """One task's results.
+
+    Args:
+        samples: how many were tested, over folds.
+        seconds: of each method's cells.
+        folds: how many parts were tested in turn.
+    """
 
     suite: str
     domain: str
@@ -103,6 +112,22 @@ class Table:
     metric: str = "accuracy"
     samples: int | None = None
     seconds: dict[str, list[float]] = field(default_factory=dict)
+    folds: int = 1
+
+    @property
+    def tuned(self) -> bool:
+        """Whether encoders were fine-tuned here, and none was probed."""
+        return bool(self.columns) and all(column.head == "finetune" for column in self.columns)
+
+    @property
+    def drawn(self) -> str:
+        """What the first of a value's spreads is over: "draws" of the few labels, or "folds", each with its own."""
+        return "folds" if self.folds > 1 else "draws"
+
+    @property
+    def took(self) -> str:
+        """What its seconds were spent on."""
+        return {"probe": "probe", "finetune": "fine-tune"}.get(self.suite, "train and probe")
 
     @property
     def measured(self) -> str:
@@ -153,20 +178,20 @@ def tables(results: Results) -> list[Table]:
 
 def _table(suite: str, task: str, lines: Sequence[Line]) -> Table:
     scores = [line for line in lines if line["status"] == "ok"]
-    samples = _tested(scores)
+    folds, samples = _tested(scores)
     metric = next((line["metric"].partition("_")[2] for line in scores), "accuracy")
     tested = samples if metric == "accuracy" else None
     domain = str(next((line["domain"] for line in lines if line.get("domain")), ""))
     columns = sorted({Column(line["head"], line["labels"]) for line in scores}, key=_place)
     values: dict[tuple[str, Column], dict[tuple[int, int], float]] = defaultdict(dict)
     whole: dict[tuple[str, Column], list[Line]] = defaultdict(list)
-    seconds: dict[str, dict[int, float]] = defaultdict(dict)
+    seconds: dict[tuple[str, int], dict[int, float]] = defaultdict(dict)  # by fold
     for line in scores:
         values[line["method"], Column(line["head"], line["labels"])][line["seed"], line["draw"]] = line["value"]
         if line["labels"] == "all":
             whole[line["method"], Column(line["head"], "all")].append(line)
         if line.get("seconds") is not None:
-            seconds[line["method"]][line["seed"]] = float(line["seconds"])
+            seconds[line["method"], line["seed"]][line["draw"] if folds > 1 else 0] = float(line["seconds"])
     methods = ordered({line["method"] for line in lines})
     seen = looks(methods, domain)
     rows = [
@@ -182,8 +207,10 @@ def _table(suite: str, task: str, lines: Sequence[Line]) -> Table:
         )
         for method in methods
     ]
-    times = {method: list(by_seed.values()) for method, by_seed in seconds.items()}
-    return Table(suite, domain, task, tuple(columns), tuple(rows), metric, samples, times)
+    times: dict[str, list[float]] = defaultdict(list)
+    for (method, _), by_fold in seconds.items():
+        times[method].append(sum(by_fold.values()))
+    return Table(suite, domain, task, tuple(columns), tuple(rows), metric, samples, dict(times), folds)
 
 
 def _place(column: Column) -> tuple[int, str, float]:
@@ -193,11 +220,11 @@ def _place(column: Column) -> tuple[int, str, float]:
     return known.index(column.head) if column.head in known else len(known), column.head, count
 
 
-def _tested(scores: Sequence[Line]) -> int | None:
-    """How many samples were tested, over folds; None where lines do not say."""
+def _tested(scores: Sequence[Line]) -> tuple[int, int | None]:
+    """In how many folds, and how many samples over all of them; None where lines do not say."""
     whole = [line for line in scores if line["labels"] == "all"]
     folds = [line for line in whole if all(line[name] == whole[0][name] for name in ("method", "head", "seed"))]
-    return sum(int(line.get("samples") or 0) for line in folds or scores[:1]) or None
+    return max(len(folds), 1), sum(int(line.get("samples") or 0) for line in folds or scores[:1]) or None
 
 
 def _value(each: Mapping[tuple[int, int], float], whole: Sequence[Line], tested: int | None) -> Value | None:
