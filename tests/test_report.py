@@ -379,6 +379,28 @@ def test_torn_lines_are_counted_and_left_out(tmp_path: Path) -> None:
     assert len(newest_runs(folder / "results.jsonl")) == 1
 
 
+def test_variants_of_an_ablation_are_told_apart(tmp_path: Path) -> None:
+    bins = ("16", "2", "4")
+    lines = [line(m, "linear", "all", 0.5 + int(m) / 100, suite="ablation-bins") for m in bins]
+    for variant in bins:
+        run = tmp_path / "runs" / f"digits-{variant}-seed0"
+        run.mkdir(parents=True)
+        settings = {"data": "digits", "method": "rq", "seed": 0, "method_details": {"bins": int(variant)}}
+        (run / "config.json").write_text(json.dumps({"settings": settings}))
+        (run / "metrics.jsonl").write_text("".join(json.dumps({"step": s, "loss": 1 / s}) + "\n" for s in (1, 2, 3)))
+    text = page_of(write_results(tmp_path, lines))
+    rows = re.findall(r"</span>(\d+ bins)</th>", text)
+    assert rows == ["2 bins", "4 bins", "16 bins"]
+    assert "frozen features of 16 bins names 66.0%" in text
+    assert "16 bins are highest with all labels" in text
+    assert "Loss (its scale differs from method to method: compare the shape) against the step. 2 bins ends at" in text
+    curves_ = text.partition('<h2 id="training-title">')[2].partition("<section")[0]
+    assert [len(re.findall(rf">{name}</text>", curves_)) for name in rows] == [1, 1, 1]
+    assert "urther seeds" not in text
+    assert "opacity: 0.45" not in curves_
+    assert "<td>2: 2, 4: 4, 16: 16</td>" in text
+
+
 # Folders of one run --------------------------------------------------------------------------------------------------
 
 
@@ -589,8 +611,8 @@ def test_names_beside_lines_never_touch_and_keep_their_order(places: list[float]
 
 
 def test_colours_can_be_told_from_each_other_in_the_drawings() -> None:
-    seen = looks.looks([*METHODS, "a", "b", "c", "d", "e"])
-    assert len({look.light for look in seen.values()}) == len({look.dark for look in seen.values()}) == 10
+    seen = looks.looks([*METHODS, "a", "b", "c", "d", "e", "f"])
+    assert len({look.light for look in seen.values()}) == len({look.dark for look in seen.values()}) == 11
 
 
 def contrast(colour: str, paper: str) -> float:
@@ -606,7 +628,7 @@ def contrast(colour: str, paper: str) -> float:
 
 
 def test_every_colour_stands_out_on_both_papers() -> None:
-    pairs = [(look.light, look.dark) for look in looks.looks([*METHODS, "a", "b", "c", "d", "e"]).values()]
+    pairs = [(look.light, look.dark) for look in looks.looks([*METHODS, *"abcdef"]).values()]
     for light, dark in [*pairs, *CLASS_COLOURS]:
         assert contrast(light, "#fcfcfa") >= 3
         assert contrast(dark, "#141518") >= 3

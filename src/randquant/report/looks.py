@@ -63,6 +63,7 @@ _SPARE = (
     ("#a13d7d", "#e793c4"),
     ("#55691a", "#adc35f"),
     ("#0a7285", "#58c1d4"),
+    ("#8a4b2a", "#d99a75"),
 )
 _SHORT = {"rq": "RQ", "emix": "e-Mix", "mae": "MAE", "shed": "ShED", "capri": "Capri", "imix": "i-Mix"}
 
@@ -80,11 +81,15 @@ def looks(methods: list[str], domain: str = "") -> dict[str, Look]:
             light, dark = _SPARE[sum(other not in _LOOKS for other in found) % len(_SPARE)]
             base, at, times = method.partition("@")
             name = " + ".join(_SHORT.get(part, part) for part in base.split("+")) + at + times
-            found[method] = Look(name, name, light, dark, "-", "P")
+            counted = method.isdecimal()  # a variant of the ablation of bins
+            name = f"{name} bins" if counted else name
+            found[method] = Look(name, name, light, dark, "-", "P", plural=counted)
     return found
 
 
 def ordered(methods: set[str]) -> list[str]:
-    """Plain rows first, then those known by name, then the others by alphabet."""
+    """Plain rows first, then those known by name, then numbers as numbers, and the others by alphabet."""
     known = [method for method in _LOOKS if method in methods]
-    return known + sorted(methods - set(known))
+    others = methods - set(known)
+    numbers = sorted((method for method in others if method.isdecimal()), key=int)
+    return known + numbers + sorted(others - set(numbers))

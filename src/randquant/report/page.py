@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -105,8 +105,8 @@ class Report:
 
 def collect(folder: Path, results: Results) -> Report:
     """Read what a folder holds beside its results, and put all of it in order."""
-    trained = runs(folder)
     found = tables(results)
+    trained = _named(runs(folder), {row.method for table in found for row in table.rows})
     sections = tuple(
         Section(table, findings(table), tuple(few_label_curves(table, f"few-{place}")))
         for place, table in enumerate(found)
@@ -141,6 +141,14 @@ def collect(folder: Path, results: Results) -> Report:
         seconds=tuple(_seconds(sections)),
         costs={one.suite: tuple(_costs(one, [table for table in found if table.suite == one.suite])) for one in whole},
     )
+
+
+def _named(trained: Sequence[TrainedRun], rows: Iterable[str]) -> list[TrainedRun]:
+    """The runs under the names of their rows, and in their order: those of an ablation all have the method "rq"."""
+    folders = {method.replace(" ", "-"): method for method in rows}
+    named = [replace(run, method=folders.get(run.name, run.method)) for run in trained]
+    order = ordered({run.method for run in named})
+    return sorted(named, key=lambda run: (run.data, order.index(run.method), run.seed))
 
 
 def html(report: Report) -> str:
