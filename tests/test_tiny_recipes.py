@@ -15,7 +15,7 @@ from randquant.settings import RecipeSettings
 
 LEAST = 0.1  # by which the linear head must be above the random encoder's
 PATHS = {"mocov3-rq-100": 250, "supervised-rq": 0}  # steps; 0 for a tiny run's own: LARS, and the other loop
-SOONER = {  # steps after which they are there; the others take all of a tiny run's own
+STEPS = {  # after which they are there; the others take all of a tiny run's own
     **dict.fromkeys(
         (
             "mocov3-100", "mocov3-full-rq-100", "mocov3-crop-rq-100", "byol-crop-rq-100", "simclr-100",
@@ -29,6 +29,7 @@ SOONER = {  # steps after which they are there; the others take all of a tiny ru
         ),
         1000,
     ),
+    "simsiam-100": 3000,  # after the 2,000 of its own it is there on some processors and not yet on others
 }  # fmt: skip
 GREY = ("cifar10-crop",)  # where grounds differ in colour, two crops alone share that before they share a shape
 OTHERS = tuple(name for name, one in EXPERIMENTS.items() if one.kind != "verify" and name not in PATHS)
@@ -58,4 +59,4 @@ def test_a_tiny_recipe_is_above_a_random_encoder(name: str, tmp_path: Path) -> N
 @pytest.mark.soak
 @pytest.mark.parametrize("name", some(OTHERS))
 def test_every_tiny_recipe_is_above_a_random_encoder(name: str, tmp_path: Path) -> None:
-    check(name, tmp_path, SOONER.get(name, 0))
+    check(name, tmp_path, STEPS.get(name, 0))

@@ -7,32 +7,38 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+from randquant.probe.shares import luck_between
+
 RAW, SCRATCH = "raw", "scratch"
-_ALONE = "cannot be told from a single draw"
+FEWEST_DRAWS = 3  # that something is told of
 
 
 def sentence(lines: Sequence[Mapping[str, Any]], method: str) -> str:
     """Compare each draw's fine-tuned encoder with the one from scratch, which had the same labels.
 
-    A mean difference is not clear where it is within its standard deviation over draws; a single one has none.
+    A mean difference is clear where it is beyond its standard deviation over draws, and beyond the 95 % interval of a
+    difference between two shares of the test samples; of fewer than 3 draws nothing is told.
 
     Args:
-        lines: of the methods `raw`, `scratch` and `method`.
+        lines: of the methods `raw`, `scratch` and `method`, each with the number of test `samples`.
         method: the row that was pretrained.
     """
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))  # by labels and method
     for line in lines:
         values[line["labels"]][line["method"]].append(line["value"])
-    verdicts: dict[str, list[str]] = {"paid": [], "cost accuracy": [], "not clearly": [], _ALONE: []}
+    verdicts: dict[str, list[str]] = {"paid": [], "cost accuracy": [], "not clearly": []}
     for labels, rows in values.items():
         gaps = [100 * (one - other) for one, other in zip(rows[method], rows[SCRATCH], strict=True)]
-        gap = fmean(gaps)
-        if len(gaps) == 1:
-            verdicts[_ALONE].append(f"{_few(labels)} ({gap:+.1f})")
+        gap, spread = fmean(gaps), stdev(gaps) if len(gaps) > 1 else 0.0
+        luck = 100 * luck_between(fmean(rows[method]), fmean(rows[SCRATCH]), lines[0]["samples"])
+        if len(gaps) < FEWEST_DRAWS:
+            verdict = f"cannot be told from {'a single draw' if len(gaps) == 1 else f'{len(gaps)} draws'}"
+        elif abs(gap) <= max(spread, luck):
+            verdict = "not clearly"
         else:
-            spread = stdev(gaps)
-            verdict = "not clearly" if abs(gap) <= spread else "paid" if gap > 0 else "cost accuracy"
-            verdicts[verdict].append(f"{_few(labels)} ({gap:+.1f} ± {spread:.1f})")
+            verdict = "paid" if gap > 0 else "cost accuracy"
+        told = f" ± {spread:.1f}" if len(gaps) > 1 else ""
+        verdicts.setdefault(verdict, []).append(f"{_few(labels)} ({gap:+.1f}{told})")
     found = "; ".join(f"{verdict} with {', '.join(some)}" for verdict, some in verdicts.items() if some)
     ahead = [_few(labels) for labels, rows in values.items() if _plain_wins(rows)]
     plain = f" The plain row, raw, is ahead of both with {', '.join(ahead)}." if ahead else ""

@@ -34,8 +34,9 @@ class FinetuneSettings:
     """Samples in a step; all of them where fewer are labelled."""
     learning_rate: float = 1e-3
     """The head's peak learning rate."""
-    layer_decay: float = 0.75
-    """What the rate is multiplied by from a layer to the one before it; the embeddings' is the smallest."""
+    layer_decay: float = 1.0
+    """What the rate is multiplied by from a layer to the one before it, also from scratch; 1 is the same for all. 0.75
+    spares what pretraining has found, and slows random weights down."""
     weight_decay: float = 0.05
     """The weight decay of matrices; biases and norms have none."""
     schedule: Schedule = "cosine"
