@@ -54,6 +54,7 @@ document.getElementById("page").onload = (event) => {{
     tinted: all(".results td.plain-win b").map((one) => one.textContent),
     scrolls: all(".scroll").map((one) => one.scrollWidth > one.clientWidth),
     charts: all(".chart .title").map((one) => one.textContent),
+    chart_widths: all(".chart").map((one) => one.clientWidth),
     alts: all(".chart [role=img]").map((one) => one.getAttribute("aria-label")),
     paths: all(".chart").map((one) => one.querySelectorAll("svg path").length),
     overflowing: all(".chart svg text, .map svg, img, figcaption").filter((one) => edge(one) > {width}).length,

@@ -20,11 +20,13 @@ from matplotlib.image import imread
 from browser import in_browser, needs_browser
 from randquant import report
 from randquant.errors import UserError
+from randquant.probe.unseen import SEEN
 from randquant.report import curves, looks, maps, views
 from randquant.report.findings import duration, findings, listed
 from randquant.report.looks import CLASS_COLOURS
 from randquant.report.pictures import png, sheet
 from randquant.report.results import newest_runs, read
+from randquant.report.runs import TrainedRun
 from randquant.report.table import Column, Table, tables
 from randquant.settings import ReportSettings
 
@@ -300,13 +302,18 @@ def test_files_beside_the_results_may_be_missing_or_broken(broken: str, tmp_path
         path.write_text(broken)
     text = page_of(folder)
     for name in ("views.json", "maps.json"):
-        assert f"There is no {name} in this folder that could be drawn here." in text
-    assert "No run in this folder has logged a training step." in text
+        assert f"{name} could not be read and is left out." in text
+        assert f"{name} could not be read and is left out." in (folder / "report.md").read_text()
+    assert re.findall(r'<a href="#(\w+)">', text) == ["results", "failed", "made"]
+    assert re.findall(r'<section[^>]* id="(\w+)"', text) == ["results", "failed", "made"]
     assert "crop + RQ beats raw pixels" in text
     shutil.rmtree(folder / "runs")
     (folder / "maps.json").unlink()
     (folder / "views.json").unlink()
-    assert page_of(folder).count("crop + RQ beats") == 1
+    text = page_of(folder)
+    assert text.count("crop + RQ beats") == 1
+    assert re.findall(r'<a href="#(\w+)">', text) == ["results", "made"]
+    assert ".json" not in text
 
 
 def test_a_map_that_lacks_points_is_not_drawn(tmp_path: Path) -> None:
@@ -442,6 +449,22 @@ def test_the_page_of_a_run_says_what_was_measured_in_it(tmp_path: Path) -> None:
     assert "| digits | +32.0 (one seed) | +22.0 (one seed) |" in whole  # the mean over folds, as in the table
     assert "mean of" not in whole
     assert "No mean" not in whole
+    page = (tmp_path / "report.html").read_text()
+    assert "domains" not in page.partition("<body>")[2]
+    assert re.findall(r'<a href="#(\w+)">', page) == ["tasks", "results", "training", "made"]
+
+
+def test_the_first_sentence_says_that_inputs_were_seen(tmp_path: Path) -> None:
+    lines = [line(m, "knn", "all", 0.5, task=f"d.npy ({SEEN})", suite="probe") for m in ("raw", "rq")]
+    assert f"<h1>On {SEEN}, no trained method beats" in write_run(tmp_path, lines)
+    assert f"<h1>On {SEEN}, RQ beats the plain" in write_run(
+        tmp_path, [one | {"value": 0.9} if one["method"] == "rq" else one for one in lines]
+    )
+    other = [one | {"task": f"other ({SEEN})"} for one in lines]
+    assert f"<h1>On {SEEN}, by nearest neighbours, no trained" in write_run(tmp_path, lines + other)
+    unseen = [one | {"task": "other"} for one in lines]
+    assert f"<h1>In part on {SEEN}, by nearest neighbours, no trained" in write_run(tmp_path, lines + unseen)
+    assert SEEN not in write_run(tmp_path, unseen)
 
 
 def test_the_page_of_a_fine_tuning_speaks_of_no_probe(tmp_path: Path) -> None:
@@ -608,6 +631,33 @@ def test_names_beside_lines_never_touch_and_keep_their_order(places: list[float]
     assert all(after - before >= gap * (1 - 1e-9) for before, after in pairwise(moved))
     if all(after - before >= gap for before, after in pairwise(sorted(places))):
         assert moved == pytest.approx(sorted(places))
+
+
+def ticks(svg: str) -> list[list[float]]:
+    """The numbers at the ticks of the axes of a drawing, x before y."""
+    found = re.findall(r'id="[^"]*(x|y)tick_\d+">.*?<text[^>]*>([^<]*)</text>', svg, re.DOTALL)
+    return [[float(text.replace(chr(0x2212), "-")) for side, text in found if side == axis] for axis in "xy"]
+
+
+def test_steps_are_whole_and_shares_end_at_100(tmp_path: Path) -> None:
+    metrics = tuple({"step": step, "loss": 1.0 / step, "accuracy": min(step / 4, 1)} for step in range(1, 6))
+    run = TrainedRun("digits", "rq", 0, {}, metrics, "rq")
+    seen = looks.looks(["rq"])
+    loss, told_apart = curves.training_curves([run], seen, "t")
+    assert ticks(loss.svg)[0] == [0, 1, 2, 3, 4, 5]
+    xs, ys = ticks(told_apart.svg)
+    assert all(x == round(x) for x in xs)
+    assert (min(ys) >= 0, max(ys)) == (True, 100)
+    lines = [line("rq", "knn", labels, 0.9 + 0.05 * draw, draw=draw) for labels in ("1", "5") for draw in range(3)]
+    (few,) = curves.few_label_curves(tables(read(write_results(tmp_path, lines) / "results.jsonl"))[0], "f")
+    assert max(ticks(few.svg)[1]) <= 100
+
+
+@needs_browser
+def test_a_single_chart_is_no_wider_than_a_reader_needs(tmp_path: Path) -> None:
+    lines = [line("rq", "finetune", labels, 0.9, suite="finetune") for labels in ("1", "5")]
+    page = report.write(write_results(tmp_path, lines), tmp_path / "report.html")
+    assert max(in_browser(page, 1200, tmp_path)["chart_widths"]) <= 34 * 16
 
 
 def test_colours_can_be_told_from_each_other_in_the_drawings() -> None:

@@ -16,6 +16,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from randquant.report.looks import Look
 from randquant.report.runs import TrainedRun
@@ -99,12 +100,22 @@ def few_label_curves(table: Table, name: str) -> list[Chart]:
                 aside = 0.03 * (place - (len(table.rows) - 1) / 2)  # so that whiskers stand beside each other
                 xs, ys = [x + aside for x, _ in points], [100 * cell.mean for _, cell in points]
                 spreads = [100 * max(cell.draws or 0, cell.seeds or 0) for _, cell in points]
-                axes.errorbar(xs, ys, spreads, ecolor=row.look.light, elinewidth=0.9, **_stroke(row.look))
+                most = [100 - y for y in ys] if table.metric == "accuracy" else spreads
+                axes.errorbar(
+                    xs,
+                    ys,
+                    [spreads, list(map(min, spreads, most))],
+                    ecolor=row.look.light,
+                    elinewidth=0.9,
+                    **_stroke(row.look),
+                )
                 ends.append((xs[-1], ys[-1], row.look))
             axes.set_xticks(range(len(labels)), labels)
             axes.set_xlim(-0.15, len(labels) - 0.85)
             axes.set_xlabel("labels a class")
             axes.set_ylabel(table.measured)
+            if table.metric == "accuracy":
+                _end_at_100(axes)
             _name_lines(axes, ends)
             svg = _svg(figure, {row.method: row.look for row in table.rows}, f"{name}-{len(charts)}")
         said = "; ".join(f"{row.look.title} {_told(row.cells, columns)}" for row in table.rows)
@@ -138,11 +149,22 @@ def training_curves(
             axes.set_xlabel("step")
             axes.set_ylabel(metric.unit)
             axes.set_xlim(left=0)
+            axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+            if metric.unit == "%":
+                _end_at_100(axes)
             _name_lines(axes, list(ends.values()))
             svg = _svg(figure, looks, f"{name}-{logged}")
         said = "; ".join(f"{look.title} ends at {y:.3g}" for _, y, look in ends.values())
         charts.append(Chart(metric.title, f"{metric.title} ({metric.meaning}) against the step. {said}.", svg))
     return charts
+
+
+def _end_at_100(axes: Axes) -> None:
+    """Keep the axis of a share within 0 and 100 percent; lines that lie on its ends are drawn whole."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, 0), min(high, 100))
+    for line in axes.lines:
+        line.set_clip_on(False)
 
 
 def _told(cells: Sequence[Any], columns: Sequence[int]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import copysign, sqrt
 
+from randquant.probe.unseen import SEEN
 from randquant.report.paired import FEWEST_SEEDS
 from randquant.report.table import HEADS, Column, Row, Table
 
@@ -42,8 +43,12 @@ class Findings:
 
 def findings(table: Table) -> Findings:
     """Put a table into words."""
+    headline = _headline(table)
+    if SEEN in table.task:
+        first, space, rest = headline.partition(" ")
+        headline = f"On {SEEN}, {first.lower() if first in ('No', 'With') else first}{space}{rest}"
     return Findings(
-        _headline(table),
+        headline,
         _lede(table),
         _winners(table),
         _spread(table),

@@ -61,6 +61,7 @@ class Report:
     Args:
         mixed: which means and differences mix settings.
         summaries: of the suites that have a table of all tasks.
+        unreadable: the files beside the results that are there and say nothing.
         failed: how many cells of a suite, task and method failed.
         inapplicable: why a method has no use for the samples of a suite's task.
         made: how each suite was made, in the order in which they appear.
@@ -81,6 +82,7 @@ class Report:
     failed: dict[tuple[str, str, str], int]
     inapplicable: dict[tuple[str, str, str], str]
     damaged: int
+    unreadable: tuple[str, ...]
     settings: tuple[Setting, ...]
     versions: dict[str, str]
     made: tuple[Made, ...]
@@ -92,7 +94,7 @@ class Report:
         """The first words of the tables of all tasks."""
         if len(self.summaries) == 1:
             return self.summaries[0].headline
-        return "; ".join(f"{one.suite}: {one.headline.replace('By', 'by', 1)}" for one in self.summaries)
+        return "; ".join(f"{one.suite}: {one.headline[0].lower()}{one.headline[1:]}" for one in self.summaries)
 
     @property
     def lede(self) -> str:
@@ -111,7 +113,8 @@ def collect(folder: Path, results: Results) -> Report:
         Section(table, findings(table), tuple(few_label_curves(table, f"few-{place}")))
         for place, table in enumerate(found)
     )
-    shown_maps = maps(folder)
+    shown_maps, shown_views, shown_samples = maps(folder), views(folder), samples(folder)
+    beside = {"maps.json": shown_maps, "views.json": shown_views, "samples.json": shown_samples}
     methods = {row.method for section in sections for row in section.table.rows}
     methods |= {run.method for run in trained} | set(shown_maps.points if shown_maps else ())
     domain = sections[0].table.domain if sections else ""
@@ -125,8 +128,8 @@ def collect(folder: Path, results: Results) -> Report:
         looks=seen,
         training=tuple(_training(trained, seen)),
         training_note=_training_note(trained, tuned=bool(found) and all(table.tuned for table in found)),
-        samples=samples(folder),
-        views=views(folder),
+        samples=shown_samples,
+        views=shown_views,
         maps=shown_maps,
         failures=results.failures,
         failed=dict(Counter((line["suite"], line["task"], line["method"]) for line in results.failures)),
@@ -135,6 +138,7 @@ def collect(folder: Path, results: Results) -> Report:
             for line in results.inapplicable
         },
         damaged=results.damaged,
+        unreadable=tuple(name for name, shown in beside.items() if not shown and (folder / name).is_file()),
         settings=tuple(_settings(trained)),
         versions=_versions(trained),
         made=tuple(made(found, trained, results.scores)),

@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import get_args
 
 from randquant.data.dabs.published import published
+from randquant.probe.unseen import SEEN
 from randquant.report.looks import PLAIN, Look, looks, ordered
 from randquant.report.paired import Gap, paired
 from randquant.report.results import Line, Results
@@ -123,7 +124,11 @@ class Summary:
     def headline(self) -> str:
         """Whether a trained method beats the plain rows; without these, the first of the differences."""
         tasks, methods = (counted(len(some), word) for some, word in ((self.tasks, "task"), (self.methods, "method")))
-        return f"By {self.by}, {self.says[0]}" if self.says else f"{tasks}, {methods}"
+        told = f"by {self.by}, {self.says[0]}" if self.says else f"{tasks}, {methods}"
+        seen = sum(SEEN in row.task for row in self.tasks)
+        if seen:
+            told = f"{'on' if seen == len(self.tasks) else 'in part on'} {SEEN}, {told}"
+        return told[0].upper() + told[1:]
 
     @property
     def says(self) -> tuple[str, ...]:
@@ -142,6 +147,11 @@ class Summary:
         averaged = {row.domain for row in self.domains}
         missing = dict.fromkeys(row.domain for row in self.tasks if row.domain and row.domain not in averaged)
         return tuple(domain.replace("_", " ") for domain in missing)
+
+    @property
+    def with_domains(self) -> bool:
+        """Whether there is a domain to speak of."""
+        return bool(self.domains or self.without_mean)
 
     @property
     def with_published(self) -> bool:
