@@ -434,6 +434,7 @@ def test_the_page_of_a_run_says_what_was_measured_in_it(tmp_path: Path) -> None:
     assert "<dt>to probe 3 cells</dt><dd>22 s</dd>" in text  # 3 rows, 5 folds, 1.5 s
     assert "train and probe" not in text
     assert "With 180 test samples" in text
+    assert "Whiskers are the larger of the spreads in the table, cut at 100." in text
     assert "± folds: standard deviation over 5 parts that were tested in turn" in text
     assert "± 1.6 folds</small>" in text
     assert "draws" not in text
@@ -488,6 +489,7 @@ def test_the_page_of_a_fine_tuning_speaks_of_no_probe(tmp_path: Path) -> None:
     assert "Validation part while fine-tuning" in text
     assert "<code>steps</code></th><td>77</td>" in text
     assert "to fine-tune 3 cells" in text
+    assert "Whiskers" not in text
     assert "is that of the pretrained encoder with all labels.</p>" in text
     assert "Both encoders had the same head, order of samples and steps." in text
     assert "penalty" not in text
