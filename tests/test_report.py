@@ -20,7 +20,7 @@ from matplotlib.image import imread
 from browser import in_browser, needs_browser
 from randquant import report
 from randquant.errors import UserError
-from randquant.probe.unseen import SEEN
+from randquant.probe.unseen import SEEN, TAUGHT
 from randquant.report import curves, looks, maps, views
 from randquant.report.findings import duration, findings, listed
 from randquant.report.looks import CLASS_COLOURS
@@ -466,6 +466,9 @@ def test_the_first_sentence_says_that_inputs_were_seen(tmp_path: Path) -> None:
     unseen = [one | {"task": "other"} for one in lines]
     assert f"<h1>In part on {SEEN}, by nearest neighbours, no trained" in write_run(tmp_path, lines + unseen)
     assert SEEN not in write_run(tmp_path, unseen)
+    taught = [one | {"task": f"d.npy ({TAUGHT})"} for one in lines]
+    assert f"<h1>On {TAUGHT}, no trained method beats" in write_run(tmp_path, taught)
+    assert f"<h1>In part on {TAUGHT}, by nearest neighbours, no trained" in write_run(tmp_path, lines + taught)
 
 
 def test_the_page_of_a_fine_tuning_speaks_of_no_probe(tmp_path: Path) -> None:
@@ -490,7 +493,7 @@ def test_the_page_of_a_fine_tuning_speaks_of_no_probe(tmp_path: Path) -> None:
     assert "<code>steps</code></th><td>77</td>" in text
     assert "to fine-tune 3 cells" in text
     assert "Whiskers" not in text
-    assert "is that of the pretrained encoder with all labels.</p>" in text
+    assert "The training is a fine-tuning, that of the pretrained encoder with all labels.</p>" in text
     assert "Both encoders had the same head, order of samples and steps." in text
     assert "penalty" not in text
     assert (

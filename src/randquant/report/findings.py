@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import copysign, sqrt
 
-from randquant.probe.unseen import SEEN
+from randquant.probe.unseen import SEEN, TAUGHT
 from randquant.report.paired import FEWEST_SEEDS
 from randquant.report.table import HEADS, Column, Row, Table
 
@@ -44,9 +44,9 @@ class Findings:
 def findings(table: Table) -> Findings:
     """Put a table into words."""
     headline = _headline(table)
-    if SEEN in table.task:
+    if known := known_before([table.task]):
         first, space, rest = headline.partition(" ")
-        headline = f"On {SEEN}, {first.lower() if first in ('No', 'With') else first}{space}{rest}"
+        headline = f"{known[0].upper()}{known[1:]}, {first.lower() if first in ('No', 'With') else first}{space}{rest}"
     return Findings(
         headline,
         _lede(table),
@@ -56,6 +56,13 @@ def findings(table: Table) -> Findings:
         _plain(table),
         _key_figures(table),
     )
+
+
+def known_before(tasks: Sequence[str]) -> str:
+    """What of its samples the encoder knew already, "in part" where that is so of some tasks; "" where nothing."""
+    marks = [next((mark for mark in (TAUGHT, SEEN) if mark in task), "") for task in tasks]
+    mark = TAUGHT if TAUGHT in marks else SEEN if SEEN in marks else ""
+    return f"{'on' if all(one == mark for one in marks) else 'in part on'} {mark}" if mark else ""
 
 
 def percent(value: float) -> str:

@@ -127,7 +127,7 @@ def collect(folder: Path, results: Results) -> Report:
         sections=sections,
         looks=seen,
         training=tuple(_training(trained, seen)),
-        training_note=_training_note(trained, tuned=bool(found) and all(table.tuned for table in found)),
+        training_note=_training_note(trained),
         samples=shown_samples,
         views=shown_views,
         maps=shown_maps,
@@ -200,12 +200,12 @@ def _training(trained: Sequence[TrainedRun], seen: Mapping[str, Look]) -> Iterat
             yield chart if len(names) == 1 else replace(chart, title=f"{name}: {chart.title.lower()}")
 
 
-def _training_note(trained: Sequence[TrainedRun], *, tuned: bool) -> str:
+def _training_note(trained: Sequence[TrainedRun]) -> str:
     """What to look for in the curves."""
     drawn = [(run.data, run.method) for run in trained if run.metrics]
     told = ["A loss that falls and then flattens is what a healthy run looks like."]
-    if tuned:
-        told.append("The training is that of the pretrained encoder with all labels.")
+    if any("finetune" in run.config for run in trained):
+        told.append("The training is a fine-tuning, that of the pretrained encoder with all labels.")
     if len({method for _, method in drawn}) > 1:
         told.append("Losses of different methods are not comparable with each other.")
     if len(set(drawn)) < len(drawn):

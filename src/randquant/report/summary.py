@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import get_args
 
 from randquant.data.dabs.published import published
-from randquant.probe.unseen import SEEN
+from randquant.report.findings import known_before
 from randquant.report.looks import PLAIN, Look, looks, ordered
 from randquant.report.paired import Gap, paired
 from randquant.report.results import Line, Results
@@ -125,9 +125,8 @@ class Summary:
         """Whether a trained method beats the plain rows; without these, the first of the differences."""
         tasks, methods = (counted(len(some), word) for some, word in ((self.tasks, "task"), (self.methods, "method")))
         told = f"by {self.by}, {self.says[0]}" if self.says else f"{tasks}, {methods}"
-        seen = sum(SEEN in row.task for row in self.tasks)
-        if seen:
-            told = f"{'on' if seen == len(self.tasks) else 'in part on'} {SEEN}, {told}"
+        if known := known_before([row.task for row in self.tasks]):
+            told = f"{known}, {told}"
         return told[0].upper() + told[1:]
 
     @property
