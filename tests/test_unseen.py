@@ -132,7 +132,7 @@ def test_labels_that_a_fine_tuning_has_learnt_are_never_tested(folder: Path, tmp
         (after,), note = split_path(tuned, str(folder / "x.npy"), ReadingSettings(), 0)  # its label and group are known
         assert ids(after, "test") == ids(before, "test")
         assert ids(after, "train") == ids(before, "train")
-        assert after.name == str(folder / "x.npy") + told
+        assert after.name == f"{folder / 'x.npy'}, label y.npy{told}"
         assert ("the encoder has not seen" in note) == (name == "held")
         digested = digests(after.parts["train"])
         learnt, seen, first = tuned.taught(), tuned.seen(), Run.open(folder / name).seen()
