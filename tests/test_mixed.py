@@ -60,7 +60,7 @@ def test_two_methods_are_compared_that_were_trained_otherwise(tmp_path: Path) ->
         run(tmp_path, "shed@2x", seed, steps=600)
     lines = [line(method, seed) for method in ("emix", "rq", "shed", "shed@2x") for seed in range(2)]
     assert told(tmp_path, lines) == (
-        "Methods that are compared on watch: precision bf16 of RQ, 32 of e-Mix, ShED@2x and ShED."
+        "Methods that are compared on watch: precision bf16 of RQ, 32 of e-Mix, ShED and ShED@2x."
     )
 
 
