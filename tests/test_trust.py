@@ -134,8 +134,11 @@ def test_another_module_is_refused_by_the_parameter_that_differs(
 
 @pytest.mark.parametrize("workers", [0, 1])
 @pytest.mark.parametrize("accumulate", [1, 2])
-def test_a_bad_sample_on_the_way_costs_no_step(accumulate: int, workers: int, tmp_path: Path) -> None:
+def test_a_bad_sample_on_the_way_costs_no_step(
+    accumulate: int, workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Once it is mended, the training goes on with the same bits, though batch norms had moved already."""
+    monkeypatch.setattr(loop, "WATCHED", 8)  # sample 700 is not watched, which would find it at the start
     stored = stored_digits(tmp_path).parts["train"]
     assert isinstance(stored, OnDisk)
     error = OSError(5, "Input/output error", "700.png")
@@ -176,6 +179,7 @@ class Normed(nn.Module):
 def test_a_worker_that_is_killed_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = _MultiProcessingDataLoaderIter._try_get_data
     monkeypatch.setattr(looks, "__defaults__", (0.5,))  # seconds after which torch looks whether the worker lives
+    monkeypatch.setattr(loop, "WATCHED", 8)  # by this process, which must not read sample 700
     stored = stored_digits(tmp_path).parts["train"]
     assert isinstance(stored, OnDisk)
     data = replace(DIGITS, parts={"train": Deadly(stored.path, stored.ids, 700)})
