@@ -186,7 +186,7 @@ def test_the_card_says_what_a_stranger_needs(tmp_path: Path) -> None:
     assert "| loss | 3 | 0.3333 |" in text
     assert '"method": "rq"' in text
     code = text.partition("```python\n")[2].partition("```")[0]
-    assert len(code.splitlines()) == 5
+    assert len(code.splitlines()) == 6
     names = {"inputs": list(SPECS["image+text"] and batch(SPECS["image+text"]).inputs)}
     exec(compile(code, "card", "exec"), names)  # the lines run as they stand
     features = names["features"]

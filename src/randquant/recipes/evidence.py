@@ -18,7 +18,7 @@ from randquant.bench.development import development
 from randquant.data import DATASETS, Dataset, open_data
 from randquant.device import find_device
 from randquant.errors import UserError
-from randquant.methods import UNTRAINED
+from randquant.methods import UNTRAINED, settings_of
 from randquant.probe import RAW
 from randquant.probe.score import PENALTIES
 from randquant.quantize.draw import Draws
@@ -89,8 +89,8 @@ def views(settings: RecipeSettings) -> Path:
         method, details = _VIEWS[row]
         return PretrainSettings(
             data=TASK, method=method, out=out, steps=settings.steps or STEPS, batch=BATCH, seed=seed,
-            learning_rate=rate, encoder=ENCODER, method_details=details, device=settings.device,
-            precision=settings.precision or "32", workers=0, quiet=True,
+            learning_rate=rate, encoder=ENCODER, method_details=details.only(settings_of(method)),
+            device=settings.device, precision=settings.precision or "32", workers=0, quiet=True,
         )  # fmt: skip
 
     claims = (
