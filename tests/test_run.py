@@ -251,7 +251,11 @@ def test_the_card_of_a_module_of_ones_own_loads_it_and_no_sizes_are_written_down
         ({}, ["trained without labels", "Method `rq` on `digits`, 0 of 600 steps of 128 samples, seed 0."]),
         (
             {"finetune": {"data": "watch", "steps": 300, "batch": 64, "seed": 7}},
-            ["# rq on watch", "trained with labels", "Method `rq` on `watch`, 0 of 300 steps of 64 samples, seed 7."],
+            [
+                "trained without labels, then fine-tuned with those of `watch`",
+                "Method `rq` on `digits`, 600 of 600 steps of 128 samples, seed 0.",
+                "on `watch`: 0 of 300 steps of at most 64 samples, seed 7.",
+            ],
         ),
         (
             {"settings": {"method": "supervised", "data": "digits", "batch": 256, "seed": 0, "epochs": 90}},
