@@ -21,10 +21,11 @@ from randquant import __version__
 from randquant.bench.failure import broken
 from randquant.bench.spread import spread
 from randquant.data import Dataset
-from randquant.device import find_device, resolved
+from randquant.device import find_device
 from randquant.errors import UserError
 from randquant.methods import UNTRAINED, NotApplicableError
 from randquant.pretrain import train
+from randquant.pretrain.start import meant
 from randquant.probe import result_lines, score_task
 from randquant.probe.score import FEW, NEIGHBOURS, PENALTIES, REVISION
 from randquant.probe.task import config_hash
@@ -227,15 +228,10 @@ def _began_with(settings: PretrainSettings) -> bool:
     """Whether the run directory holds a training with these settings and this version."""
     try:
         config = Run.open(settings.out).config
-        same = _where(PretrainSettings.from_dict(config["settings"])) == _where(settings)
+        same = meant(PretrainSettings.from_dict(config["settings"]).decisive()) == meant(settings.decisive())
         return same and bool(config["versions"]["randquant"] == __version__)
     except (UserError, KeyError, TypeError):
         return False
-
-
-def _where(settings: PretrainSettings) -> dict[str, Any]:
-    """What the trained encoder depends on, the device that is meant here among it."""
-    return {**settings.decisive(), "device": resolved(settings.device)}
 
 
 def _without_value(plan: Plan, status: Mapping[str, str], seconds: float) -> dict[str, Any]:

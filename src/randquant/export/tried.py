@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from randquant.data.own import open_source
@@ -59,7 +57,7 @@ def made_up(encoder: Measured, count: int = SAMPLES) -> Tried:
     raw: list[Any] = list(inputs)
     for place, form in enumerate(encoder.form.inputs if encoder.form else ()):
         if isinstance(form, GridForm):
-            raw[place] = _unscaled(form, inputs[place])
+            raw[place] = form.measured(inputs[place].double()).numpy()
             inputs[place] = form(raw[place])
     return Tried(tuple(inputs), _given(encoder, raw, inputs), f"{count} made-up samples")
 
@@ -70,13 +68,6 @@ def _given(encoder: Measured, raw: Sequence[Any], inputs: Sequence[Tensor]) -> t
         torch.from_numpy(scale.form.laid_out(values)).to(scale.precision) if isinstance(scale, Scale) else one
         for scale, values, one in zip(encoder.scales, raw, inputs, strict=True)
     )
-
-
-def _unscaled(form: GridForm, values: Tensor) -> NDArray[np.float64]:
-    shape = (-1, *([1] * len(form.spec.size)))
-    mean, spread = (torch.tensor(one, dtype=torch.float64).view(shape) for one in (form.mean, form.spread))
-    unscaled: NDArray[np.float64] = (values * spread + mean).numpy()
-    return unscaled
 
 
 def samples(spec: Spec, count: int) -> tuple[Tensor, ...]:

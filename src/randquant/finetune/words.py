@@ -10,7 +10,7 @@ from typing import Any
 from randquant.probe.shares import luck_between
 
 RAW, SCRATCH = "raw", "scratch"
-FEWEST_DRAWS = 3  # that something is told of
+_FEWEST = 3  # that something is told of
 
 
 def sentence(lines: Sequence[Mapping[str, Any]], method: str) -> str:
@@ -31,7 +31,7 @@ def sentence(lines: Sequence[Mapping[str, Any]], method: str) -> str:
         gaps = [100 * (one - other) for one, other in zip(rows[method], rows[SCRATCH], strict=True)]
         gap, spread = fmean(gaps), stdev(gaps) if len(gaps) > 1 else 0.0
         luck = 100 * luck_between(fmean(rows[method]), fmean(rows[SCRATCH]), lines[0]["samples"])
-        if len(gaps) < FEWEST_DRAWS:
+        if len(gaps) < _FEWEST:
             verdict = f"cannot be told from {'a single draw' if len(gaps) == 1 else f'{len(gaps)} draws'}"
         elif abs(gap) <= max(spread, luck):
             verdict = "not clearly"

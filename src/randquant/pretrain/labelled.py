@@ -42,6 +42,8 @@ def open_monitors(given: Sequence[Dataset], dataset: Dataset, settings: Pretrain
     for one in opened:
         if sum(one.name == other.name for other in opened) > 1:
             raise UserError(f"monitors: two are called {one.name}; tell them apart, as in first=PATH second=PATH")
+    if not opened:
+        return []
     hidden = digests(dataset.parts["test"]) if dataset.own is not None and "test" in dataset.parts else None
     return [looked_at(one, dataset.spec, settings.seed, hidden) for one in opened]
 

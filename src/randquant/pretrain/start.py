@@ -22,8 +22,7 @@ def started_run(settings: PretrainSettings, dataset: Dataset, module: nn.Module 
     """Make the run directory, or look whether the one that is there can be gone on with.
 
     What is written down is what is done: the device that "auto" means here, and of a user's own module its class, not
-    the sizes of an encoder. If the training fails before anything
-    has come of it, a new directory is taken back.
+    the sizes of an encoder. If the training fails before anything has come of it, a new directory is taken back.
 
     Raises:
         UserError: there is a run already, or none to go on with; it was started with other settings or other data, all
@@ -32,7 +31,7 @@ def started_run(settings: PretrainSettings, dataset: Dataset, module: nn.Module 
     known = fingerprint(dataset.parts["train"])
     if not settings.resume:
         new = not settings.out.exists()
-        values = {**settings.to_dict(), "device": resolved(settings.device)}
+        values = meant(settings.to_dict())
         config: dict[str, Any] = {"settings": values, "spec": dataset.spec.to_dict(), "samples": known}
         if module is not None:
             del values["encoder"]
@@ -51,16 +50,21 @@ def started_run(settings: PretrainSettings, dataset: Dataset, module: nn.Module 
     began = run.config
     if module is None and "module" in began:
         raise UserError(f"encoder: got none, but it was started with a module of your own, {began['module']}; give one")
-    now = {**settings.decisive(), "device": resolved(settings.device)}
+    now = meant(settings.decisive())
     if module is not None:
         del now["encoder"]
     told = [
-        *other_settings({**began["settings"], "device": resolved(began["settings"]["device"])}, now),
+        *other_settings(meant(began["settings"]), now),
         *other_samples(began.get("samples", known), known),
     ]
     if told:
         raise UserError(f"{'; '.join(told)}; {run.path} can only be resumed unchanged")
     yield
+
+
+def meant(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as plain values, with the device that they mean here."""
+    return {**values, "device": resolved(values["device"])}
 
 
 def other_settings(before: Mapping[str, Any], decisive: Mapping[str, Any]) -> Iterator[str]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from randquant.run.snippet import of_photographs, own_lines
+from randquant.run.snippet import own_lines
 from randquant.run.states import find
 from randquant.run.weights import module_name
 from randquant.spec import Input, Spec
@@ -63,7 +63,7 @@ def card(run: Run, loading: str = "", inputs: Sequence[str] = (), step: int | No
         "## What goes in",
         "",
         *(inputs or [f"- input {place}: {described(one)}" for place, one in enumerate(spec.inputs)]),
-        *([_PHOTOGRAPHS] if of_photographs(run) else []),
+        *([_PHOTOGRAPHS] if run.takes_photographs(str(settings.get("data"))) else []),
         "",
         "## How it was trained",
         "",

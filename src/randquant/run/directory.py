@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from randquant import __version__
+from randquant.data import is_path
+from randquant.data.photographs import are_photographs
 from randquant.encoder import Encoder, ForeignEncoder, OwnEncoder
 from randquant.errors import UserError
 from randquant.run import states, weights
@@ -98,6 +100,11 @@ class Run:
             return {**config, **{name: config[name] for name in ("settings", "versions")}}
 
         return read(self.path / "config.json", whole)
+
+    def takes_photographs(self, name: str) -> bool:
+        """Whether a folder of photographs is named, to a run of a vision backbone that was trained on no other path."""
+        backbone = self.config["settings"].get("encoder", {}).get("backbone")
+        return bool(backbone) and self.data is None and is_path(name) and are_photographs(name)
 
     def check_version(self) -> None:
         """Refuse to continue a run of another version.

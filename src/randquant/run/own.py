@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from randquant.data import Dataset, Form, is_path, open_data
-from randquant.data.photographs import are_photographs, held_if_few, open_photographs
+from randquant.data.photographs import held_if_few, open_photographs
 from randquant.errors import UserError
 from randquant.run.directory import Run
 from randquant.settings import ReadingSettings
@@ -33,7 +33,7 @@ def open_for(run: Run, name: str, reading: ReadingSettings | None = None, *, lab
     if not is_path(name):
         return open_data(name, **reading.choices())
     facts = run.data
-    if facts is None and _of_photographs(run, name):
+    if run.takes_photographs(name):
         return _photographs(run, name, reading)
     if facts is None:
         raise UserError(
@@ -57,7 +57,7 @@ def open_own(run: Run, reading: ReadingSettings | None = None) -> Dataset:
     facts = run.data
     if facts is None:
         name = str(run.config["settings"]["data"])
-        return _photographs(run, name, reading) if _of_photographs(run, name) else open_data(name, **reading.choices())
+        return _photographs(run, name, reading) if run.takes_photographs(name) else open_data(name, **reading.choices())
     if facts["path"] is None:
         raise UserError(f"data: {run.path} was trained on samples in memory; name a path that holds some")
     split = {name: facts.get(name, 0) for name in ("holdout", "seed")}
@@ -74,11 +74,6 @@ def _read(
     began = {name: value for name, value in facts.get("reading", {}).items() if name in kept}
     read = ReadingSettings.from_dict({**began, **reading.given()})
     return open_data(path, form=Form.from_dict(facts["form"]), **choices, **read.choices())
-
-
-def _of_photographs(run: Run, name: str) -> bool:
-    """Whether a folder of photographs is named to the run of a vision backbone, which was trained on no other path."""
-    return is_path(name) and bool(run.config["settings"].get("encoder", {}).get("backbone")) and are_photographs(name)
 
 
 def _photographs(run: Run, name: str, reading: ReadingSettings) -> Dataset:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from randquant.data import is_path
-from randquant.data.photographs import are_photographs
 from randquant.run.weights import module_name
 
 if TYPE_CHECKING:
@@ -20,7 +18,7 @@ def own_lines(run: Run) -> str:
     name = str(settings.get("data"))
     if facts is not None:
         name = facts["path"] or f"yours{_SUFFIXES[facts['form']['kind']]}"
-    elif not of_photographs(run):
+    elif not run.takes_photographs(name):
         return ""
     return (
         "import torch\n"
@@ -31,16 +29,4 @@ def own_lines(run: Run) -> str:
         "with torch.inference_mode():\n"
         "    blocks = [(part, rows) for part in parts for rows in torch.arange(len(part.ids)).split(256)]\n"
         "    features = torch.cat([encoder(part.take(rows).inputs) for part, rows in blocks])  # [N, D]\n"
-    )
-
-
-def of_photographs(run: Run) -> bool:
-    """Whether it was trained on a folder of photographs, which is still there."""
-    settings = run.config["settings"]
-    name = str(settings.get("data"))
-    return (
-        bool(settings.get("encoder", {}).get("backbone"))
-        and run.data is None
-        and is_path(name)
-        and are_photographs(name)
     )
